@@ -1,0 +1,50 @@
+#include "ops/core/error.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace cleave {
+
+namespace {
+
+// The caret must stand under the right character although columns count bytes: UTF-8 continuation bytes take no room.
+std::string caret_padding(const std::string& line, int col) {
+  std::string padding;
+  for (int i = 0; i + 1 < col && i < static_cast<int>(line.size()); ++i) {
+    const auto byte = static_cast<unsigned char>(line[static_cast<std::size_t>(i)]);
+    if (byte == '\t') padding += '\t';
+    else if ((byte & 0xC0) != 0x80) padding += ' ';
+  }
+  return padding;
+}
+
+std::string all_texts(const std::vector<Diagnostic>& diagnostics) {
+  std::string text;
+  for (const Diagnostic& d : diagnostics) text += to_text(d);
+  if (diagnostics.empty()) return text;
+  const std::string& file = diagnostics.front().pos.file;
+  text += fmt::format("{}: {} error{}", file, diagnostics.size(), diagnostics.size() == 1 ? "" : "s");
+  return text;
+}
+
+}  // namespace
+
+std::string to_text(const Diagnostic& d) {
+  if (d.pos.line == 0) {
+    const std::string hint = d.hint.empty() ? "" : fmt::format(" ({})", d.hint);
+    return fmt::format("{}: error: {}{}\n", d.pos.file, d.message, hint);
+  }
+  std::string text = fmt::format("{}:{}:{}: error: {}\n", d.pos.file, d.pos.line, d.pos.col, d.message);
+  if (d.source_line.empty()) return text;
+  const std::string mark = "^" + std::string(static_cast<std::size_t>(std::max(0, d.pos.length - 1)), '~');
+  text += fmt::format("{:5} | {}\n", d.pos.line, d.source_line);
+  text += fmt::format("      | {}{}{}{}\n", caret_padding(d.source_line, d.pos.col), mark, d.hint.empty() ? "" : " ",
+                      d.hint);
+  return text;
+}
+
+ModelError::ModelError(std::vector<Diagnostic> diagnostics)
+    : UserError(all_texts(diagnostics), ExitCode::invalid_model), diagnostics_(std::move(diagnostics)) {}
+
+}  // namespace cleave

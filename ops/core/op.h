@@ -1,0 +1,144 @@
+// OpDef: what an op is. One file in ops/defs per op, one row in ops/catalog.cpp; everything the rest of cleave knows of
+// an op is in this struct. A null function means "not supported", never a stub.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ops/core/params.h"
+#include "ops/core/tensor.h"
+
+namespace cleave {
+
+// Which numbers a layer's kernel may hold. Biases and per-filter scales are always real.
+struct WeightType {
+  enum class Grid : std::uint8_t { real, sign, bit, ternary, quantized };  // R, {-1,1}, {0,1}, {-1,0,1}, 2^bits levels
+  Grid grid = Grid::real;
+  int bits = 32;                  // of one weight
+  bool scale_per_filter = false;  // x -> (w ⊙ x)·scale[filter], XNOR-Net++ (Bulat and Tzimiropoulos 2019)
+
+  bool is_binary() const { return grid == Grid::sign || grid == Grid::bit; }
+  bool operator==(const WeightType&) const = default;
+};
+// Returns "real", "binary ±1 scaled" …
+std::string to_text(const WeightType& type);
+
+// What an array of a layer is for. A `statistic` is stored with the weights but neither counted nor trained
+// (batch norm's running mean and variance).
+enum class Role : std::uint8_t { kernel, bias, scale, statistic };
+
+// One array of a layer's weights: dense kernels are [units, in], convolutions [filters, in/groups, kh, kw], the others
+// [filters]. The first size counts filters (units); all arrays of a layer agree on it.
+struct WeightSlot {
+  std::string name;  // "weight", "bias", "scale", "running_mean" …
+  Role role = Role::kernel;
+  Shape shape;
+  float initial = 0;  // for arrays that are not drawn: batch norm's 1 and 0, biases' 0
+
+  bool operator==(const WeightSlot&) const = default;
+};
+
+// The arrays of one layer, in the order of its WeightSlots, row-major.
+struct LayerWeights {
+  WeightType type;
+  std::vector<std::vector<float>> arrays;
+
+  bool operator==(const LayerWeights&) const = default;
+};
+
+// Work of one forward call on a whole batch.
+struct Cost {
+  std::int64_t mult_adds = 0;   // real multiply-adds, the padding's zeros included; other arithmetic counts one each
+  std::int64_t binary_ops = 0;  // ±1 products: one xnor and one count
+  std::int64_t bytes = 0;       // activations read and written, and weights read
+
+  Cost& operator+=(const Cost& other);
+  bool operator==(const Cost&) const = default;
+};
+
+// Weights made ready for `forward`: reordered, scaled, padded. Each op defines what stands in which array.
+struct PackedWeights {
+  std::vector<std::vector<float>> arrays;
+};
+
+struct ForwardArgs {
+  const Params& params;
+  std::span<const ConstTensorView> inputs;
+  const PackedWeights* weights;  // what `pack` returned; null for ops without weights
+  TensorView output;             // every element is written
+};
+
+// The channels (units) of a tensor that a proposal changes, ascending, the same for all images.
+struct ChangedChannels {
+  bool all = false;
+  std::vector<std::int32_t> channels;  // unused when `all`
+
+  bool none() const { return !all && channels.empty(); }
+};
+
+// One weight that a proposal changes; the new value is already in the LayerWeights.
+struct WeightMove {
+  std::int32_t array = 0;
+  std::int64_t index = 0;  // flat, row-major
+  float old_value = 0;
+};
+
+struct UpdateInput {
+  ConstBlockView old_values;       // before the proposal
+  const ChangedChannels* changed;  // what the proposal changed
+  const float* slices;             // the new values of the changed channels, [k][pixels][lanes]; all channels if `all`
+};
+
+// One node, one block of images, one proposal.
+struct UpdateArgs {
+  const Params& params;
+  std::span<const UpdateInput> inputs;
+  const LayerWeights* weights;        // under the proposal; null for ops without weights
+  std::span<const WeightMove> moves;  // of this layer, sorted by (array, index)
+  ConstBlockView old_output;
+  const ChangedChannels& changed;  // what `reach` returned
+  float* slices;                   // to be written: the new values of the changed channels, as UpdateInput::slices
+};
+
+// Thrown by `infer` and `weights`: the shapes or parameters do not fit. The caller adds node, file and line.
+class OpError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct OpDef {
+  const char* name;
+  const char* doc;  // one line
+  std::span<const FieldDef> fields;
+  int min_inputs = 1;
+  int max_inputs = 1;  // -1: any number
+
+  // Returns the output's type for one sample. Throws OpError with what is wrong and what would be right.
+  TensorType (*infer)(const Params& params, std::span<const TensorType> inputs);
+  // Returns the layer's arrays; null for ops without weights.
+  std::vector<WeightSlot> (*weights)(const Params& params, std::span<const TensorType> inputs, const WeightType& type);
+  // Returns the work of a batch of `batch` ≥ 1 samples; positive, and monotone in the batch.
+  Cost (*cost)(const Params& params, std::span<const TensorType> inputs, const TensorType& output,
+               const WeightType& type, std::int64_t batch);
+  // Returns the weights ready for `forward`; null for ops without weights.
+  PackedWeights (*pack)(const Params& params, std::span<const TensorType> inputs, const LayerWeights& weights);
+  // Computes a batch in the inference layout. May not throw on inputs of the inferred type.
+  void (*forward)(const ForwardArgs& args);
+
+  // Training: which output channels change when these channels of the inputs and these weights do. Null (with
+  // `update`): the trainer recomputes the node with `forward`.
+  ChangedChannels (*reach)(const Params& params, std::span<const ChangedChannels> inputs,
+                           std::span<const WeightMove> moves, const LayerWeights* weights) = nullptr;
+  // Recomputes the changed channels of a block from the old values and the changes; equals `forward` up to rounding.
+  void (*update)(const UpdateArgs& args) = nullptr;
+
+  bool elementwise = false;  // output[i] depends on input[i] only: may run in place and be fused into its producer
+};
+
+// The ops, one row each (ops/catalog.cpp).
+std::span<const OpDef> op_catalog();
+
+}  // namespace cleave
