@@ -26,6 +26,7 @@ struct SettingsSpec {
   std::optional<Law> prior;
   std::optional<Law> proposal;
   std::optional<SelectSpec> select;
+  SourcePos prior_pos, proposal_pos;  // where they stand
 };
 
 struct LayerSpec;
@@ -50,6 +51,7 @@ struct LayerSpec {
   SettingsSpec settings;
   std::vector<PartSpec> parts;  // residual: body and shortcut (may be empty); parallel: branches; repeat: body
   SourcePos pos;
+  bool broken = false;  // has a mistake that was already reported
 };
 
 struct ModuleSpec {

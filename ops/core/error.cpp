@@ -19,6 +19,16 @@ std::string caret_padding(const std::string& line, int col) {
   return padding;
 }
 
+std::string place_text(const SourcePos& pos, const char* kind, const std::string& message, const std::string& line,
+                       const std::string& hint) {
+  std::string text = fmt::format("{}:{}:{}: {}: {}\n", pos.file, pos.line, pos.col, kind, message);
+  if (line.empty()) return text;
+  const std::string mark = "^" + std::string(static_cast<std::size_t>(std::max(0, pos.length - 1)), '~');
+  text += fmt::format("{:5} | {}\n", pos.line, line);
+  text += fmt::format("      | {}{}{}{}\n", caret_padding(line, pos.col), mark, hint.empty() ? "" : " ", hint);
+  return text;
+}
+
 std::string all_texts(const std::vector<Diagnostic>& diagnostics) {
   std::string text;
   for (const Diagnostic& d : diagnostics) text += to_text(d);
@@ -35,12 +45,8 @@ std::string to_text(const Diagnostic& d) {
     const std::string hint = d.hint.empty() ? "" : fmt::format(" ({})", d.hint);
     return fmt::format("{}: error: {}{}\n", d.pos.file, d.message, hint);
   }
-  std::string text = fmt::format("{}:{}:{}: error: {}\n", d.pos.file, d.pos.line, d.pos.col, d.message);
-  if (d.source_line.empty()) return text;
-  const std::string mark = "^" + std::string(static_cast<std::size_t>(std::max(0, d.pos.length - 1)), '~');
-  text += fmt::format("{:5} | {}\n", d.pos.line, d.source_line);
-  text += fmt::format("      | {}{}{}{}\n", caret_padding(d.source_line, d.pos.col), mark, d.hint.empty() ? "" : " ",
-                      d.hint);
+  std::string text = place_text(d.pos, "error", d.message, d.source_line, d.hint);
+  for (const Note& note : d.notes) text += place_text(note.pos, "note", note.text, note.source_line, "");
   return text;
 }
 

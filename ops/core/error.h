@@ -31,6 +31,13 @@ struct SourcePos {
   bool operator==(const SourcePos&) const = default;
 };
 
+// Another place that has to do with a mistake: `FILE:LINE:COL: note: TEXT`.
+struct Note {
+  SourcePos pos;
+  std::string text;
+  std::string source_line;
+};
+
 // One mistake: where, what is wrong, and what would be right.
 struct Diagnostic {
   SourcePos pos;
@@ -38,6 +45,7 @@ struct Diagnostic {
   std::string hint;         // printed after the caret, e.g. "did you mean 'iterations'?"; may be empty
   std::string source_line;  // the text of pos.line, empty when there is none
   std::string suggestion;   // the exact replacement for the underlined text, empty when there is none
+  std::vector<Note> notes;
 };
 
 // Returns `FILE:LINE:COL: error: MESSAGE` with the source line and a caret, ending in a newline.

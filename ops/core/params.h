@@ -84,6 +84,7 @@ struct LawDef {
   const char* doc;
   std::span<const FieldDef> fields;
   const char* shorthand = nullptr;  // the parameter a bare value sets: `uniform: 363`; null = a map is needed
+  const char* weights = nullptr;    // which weights it is for: "real" or "binary"; null = any
   bool runs = true;                 // false: part of the language, refused by the commands that would run it
 };
 
