@@ -1,8 +1,16 @@
 // The ops: one file in ops/defs and one row here each.
 #include "ops/core/op.h"
+#include "ops/defs/defs.h"
 
 namespace cleave {
 
-std::span<const OpDef> op_catalog() { return {}; }
+namespace {
+
+// Filled before main from rows that are constants in their own files; no static initialiser may use it.
+const OpDef kOps[] = {kDense, kFlatten, kRelu, kSigmoid, kSign, kTanh};
+
+}  // namespace
+
+std::span<const OpDef> op_catalog() { return kOps; }
 
 }  // namespace cleave

@@ -26,9 +26,10 @@ struct WeightType {
 // Returns "real", "binary ±1 scaled" …
 std::string to_text(const WeightType& type);
 
-// What an array of a layer is for. A `statistic` is stored with the weights but neither counted nor trained
-// (batch norm's running mean and variance).
-enum class Role : std::uint8_t { kernel, bias, scale, statistic };
+// What an array of a layer is for. A `scale` multiplies one filter of a kernel, a `gain` one channel (batch norm's, 1
+// at the start). A `statistic` is stored with the weights but neither counted nor trained (batch norm's running mean
+// and variance).
+enum class Role : std::uint8_t { kernel, bias, scale, gain, statistic };
 
 // One array of a layer's weights: dense kernels are [units, in], convolutions [filters, in/groups, kh, kw], the others
 // [filters]. The first size counts filters (units); all arrays of a layer agree on it.
@@ -49,10 +50,11 @@ struct LayerWeights {
   bool operator==(const LayerWeights&) const = default;
 };
 
-// Work of one forward call on a whole batch.
+// Work of one forward call on a whole batch. Products are those of dense and convolutional layers; every other op
+// counts with its bytes alone.
 struct Cost {
-  std::int64_t mult_adds = 0;   // real multiply-adds, the padding's zeros included; other arithmetic counts one each
-  std::int64_t binary_ops = 0;  // ±1 products: one xnor and one count
+  std::int64_t mult_adds = 0;   // products with a real factor, the padding's zeros included
+  std::int64_t binary_ops = 0;  // products of binary weights and bits: one xnor and one count
   std::int64_t bytes = 0;       // activations read and written, and weights read
 
   Cost& operator+=(const Cost& other);

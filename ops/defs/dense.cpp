@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+#include <Eigen/Core>
+
+#include "ops/defs/common.h"
+#include "ops/defs/defs.h"
+
+namespace cleave {
+
+namespace {
+
+constexpr FieldDef kFields[] = {
+    {.name = "units", .kind = Kind::integer, .doc = "outputs", .required = true, .min = 1, .max = 1e6},
+    {.name = "bias", .kind = Kind::boolean, .doc = "add one number per unit", .fallback = "true"},
+};
+
+std::int64_t input_size(std::span<const TensorType> inputs) {
+  const TensorType& input = only_input(inputs);
+  if (is_image(input.shape))
+    throw OpError(fmt::format("needs a vector, got {}: put a flatten before it", to_text(input.shape)));
+  return input.shape.front();
+}
+
+bool has_bias(const Params& params) { return params.boolean("bias", true); }
+
+std::vector<WeightSlot> weights(const Params& params, std::span<const TensorType> inputs, const WeightType& type) {
+  check_params(params, kFields);
+  return layer_slots({params.integer("units"), input_size(inputs)}, type, has_bias(params));
+}
+
+TensorType infer(const Params& params, std::span<const TensorType> inputs) {
+  weights(params, inputs, {});  // throws where they do not fit
+  return output_type(DType::f32, {params.integer("units")});
+}
+
+Cost cost(const Params& params, std::span<const TensorType> inputs, const TensorType& output, const WeightType& type,
+          std::int64_t batch) {
+  const std::int64_t products = element_count(inputs.front().shape) * element_count(output.shape);
+  return layer_cost(products, weights(params, inputs, type), type, inputs, output, batch);
+}
+
+// Packed: [0] the kernel [units, in] with the scale multiplied in, [1] the bias [units], zeros when there is none.
+PackedWeights pack(const Params& params, std::span<const TensorType>, const LayerWeights& weights) {
+  const LayerArrays layer = layer_arrays(weights, has_bias(params));
+  const auto units = static_cast<std::size_t>(params.integer("units"));
+  PackedWeights packed{{*layer.kernel, layer.bias == nullptr ? std::vector<float>(units) : *layer.bias}};
+  if (layer.scale == nullptr) return packed;
+  std::vector<float>& kernel = packed.arrays[0];
+  const std::size_t inputs = kernel.size() / units;
+  for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] *= (*layer.scale)[i / inputs];
+  return packed;
+}
+
+void forward(const ForwardArgs& args) {
+  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const ConstTensorView& input = args.inputs.front();
+  const std::int64_t inputs = input.sample_size();
+  const std::int64_t units = args.output.sample_size();
+  const Eigen::Map<const Matrix> x(input.data, input.batch, inputs);
+  const Eigen::Map<const Matrix> kernel(args.weights->arrays[0].data(), units, inputs);
+  const Eigen::Map<const Eigen::RowVectorXf> bias(args.weights->arrays[1].data(), units);
+  Eigen::Map<Matrix> y(args.output.data, input.batch, units);
+  y.noalias() = x * kernel.transpose();
+  y.rowwise() += bias;
+}
+
+}  // namespace
+
+// - dense: {units: 10}
+constinit const OpDef kDense = {.name = "dense",
+                                .doc = "every output is a weighted sum of all inputs",
+                                .fields = kFields,
+                                .infer = infer,
+                                .weights = weights,
+                                .cost = cost,
+                                .pack = pack,
+                                .forward = forward};
+
+}  // namespace cleave

@@ -1,0 +1,17 @@
+#include "ops/defs/defs.h"
+#include "ops/defs/elementwise.h"
+
+namespace cleave {
+
+namespace {
+
+void forward(const ForwardArgs& args) {
+  map_values(args, [](float x) { return x > 0 ? x : 0.0F; });
+}
+
+}  // namespace
+
+// - relu
+constinit const OpDef kRelu = activation("relu", "max(x, 0)", forward);
+
+}  // namespace cleave

@@ -1,0 +1,19 @@
+#include <cmath>
+
+#include "ops/defs/defs.h"
+#include "ops/defs/elementwise.h"
+
+namespace cleave {
+
+namespace {
+
+void forward(const ForwardArgs& args) {
+  map_values(args, [](float x) { return std::tanh(x); });
+}
+
+}  // namespace
+
+// - tanh
+constinit const OpDef kTanh = activation("tanh", "hyperbolic tangent", forward);
+
+}  // namespace cleave
