@@ -7,7 +7,10 @@ namespace cleave {
 namespace {
 
 // Filled before main from rows that are constants in their own files; no static initialiser may use it.
-const OpDef kOps[] = {kDense, kFlatten, kRelu, kSigmoid, kSign, kTanh};
+const OpDef kOps[] = {
+    kDense,    kConv2d,  kRelu,    kSign, kTanh,   kSigmoid, kSoftmax, kBatchNorm, kMaxPool,
+    kMeanPool, kFlatten, kReshape, kAdd,  kConcat, kPad,     kSlice,   kDropout,
+};
 
 }  // namespace
 

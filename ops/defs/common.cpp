@@ -1,6 +1,8 @@
 #include "ops/defs/common.h"
 
+#include <algorithm>
 #include <cassert>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,9 +23,37 @@ std::int64_t bounded_count(const Shape& shape, std::int64_t limit) {
 
 const char* plural(std::int64_t count) { return count == 1 ? "" : "s"; }
 
-void check_number(const FieldDef& field, double value) {
-  if (value >= field.min && value <= field.max) return;
-  throw OpError(fmt::format("{} must lie in {} .. {}, got {}", field.name, field.min, field.max, value));
+// Whether `word` is one of `words`, which are parted by '|'.
+bool is_word_of(const FieldDef& field, const std::string& word) {
+  std::string_view rest = field.words == nullptr ? "" : field.words;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('|'), rest.size());
+    if (rest.substr(0, end) == word) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
+bool is_kind(const FieldDef& field, const ParamValue& value) {
+  const bool integer = std::holds_alternative<std::int64_t>(value);
+  switch (field.kind) {
+    case Kind::integer: return integer;
+    case Kind::real: return integer || std::holds_alternative<double>(value);
+    case Kind::boolean: return std::holds_alternative<bool>(value);
+    case Kind::integers: return std::holds_alternative<std::vector<std::int64_t>>(value);
+    default: return true;
+  }
+}
+
+void check_param(const FieldDef& field, const ParamValue& value) {
+  if (const auto* word = std::get_if<std::string>(&value); word != nullptr && is_word_of(field, *word)) return;
+  if (!is_kind(field, value)) throw OpError(fmt::format("{} cannot be {}", field.name, to_text(value)));
+  const auto* integer = std::get_if<std::int64_t>(&value);
+  const auto* real = std::get_if<double>(&value);
+  if (integer == nullptr && real == nullptr) return;
+  const double number = integer != nullptr ? static_cast<double>(*integer) : *real;
+  if (number < field.min || number > field.max)
+    throw OpError(fmt::format("{} must lie in {} .. {}, got {}", field.name, field.min, field.max, to_text(value)));
 }
 
 }  // namespace
@@ -32,9 +62,7 @@ void check_params(const Params& params, std::span<const FieldDef> fields) {
   for (const FieldDef& field : fields) {
     const ParamValue* value = params.get(field.name);
     if (value == nullptr && field.required) throw OpError(fmt::format("{} is missing", field.name));
-    if (value == nullptr) continue;
-    if (const auto* integer = std::get_if<std::int64_t>(value)) check_number(field, static_cast<double>(*integer));
-    if (const auto* real = std::get_if<double>(value)) check_number(field, *real);
+    if (value != nullptr) check_param(field, *value);
   }
 }
 

@@ -1,6 +1,5 @@
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
-#include "ops/defs/reorder.h"
 
 namespace cleave {
 
@@ -13,7 +12,14 @@ TensorType infer(const Params&, std::span<const TensorType> inputs) {
 
 void forward(const ForwardArgs& args) {
   const ConstTensorView& input = args.inputs.front();
-  for (std::int64_t i = 0; i < input.batch; ++i) to_channel_order(*input.shape, input.sample(i), args.output.sample(i));
+  const std::int64_t channels = channels_of(*input.shape);
+  const std::int64_t pixels = pixels_of(*input.shape);
+  for (std::int64_t i = 0; i < input.batch; ++i) {
+    const float* from = input.sample(i);
+    float* to = args.output.sample(i);
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t p = 0; p < pixels; ++p) to[c * pixels + p] = from[p * channels + c];
+  }
 }
 
 }  // namespace

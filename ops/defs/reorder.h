@@ -1,5 +1,5 @@
-// Between the memory order of images (row, column, channel) and the order in which the language counts their values
-// (channel, row, column). For vectors both are plain copies.
+// Between the memory order of images (row, column, channel) and the order in which the language counts their values and
+// their axes (channel, row, column). For vectors both are the same.
 #pragma once
 
 #include <cstdint>
@@ -8,20 +8,23 @@
 
 namespace cleave {
 
-// Copies one sample of `shape` from memory order into the language's order.
-inline void to_channel_order(const Shape& shape, const float* from, float* to) {
-  const std::int64_t channels = channels_of(shape);
+// Returns where in memory the language's value `i` of a sample stands.
+inline std::int64_t memory_index(const Shape& shape, std::int64_t i) {
   const std::int64_t pixels = pixels_of(shape);
-  for (std::int64_t c = 0; c < channels; ++c)
-    for (std::int64_t p = 0; p < pixels; ++p) to[c * pixels + p] = from[p * channels + c];
+  return i % pixels * channels_of(shape) + i / pixels;
 }
 
-// The reverse.
-inline void from_channel_order(const Shape& shape, const float* from, float* to) {
-  const std::int64_t channels = channels_of(shape);
-  const std::int64_t pixels = pixels_of(shape);
-  for (std::int64_t p = 0; p < pixels; ++p)
-    for (std::int64_t c = 0; c < channels; ++c) to[p * channels + c] = from[c * pixels + p];
+// One axis of a sample as memory sees it: [outer][size][inner].
+struct MemoryAxis {
+  std::int64_t outer = 1, size = 1, inner = 1;
+};
+
+// `axis` counts as in `shape`: 0 for vectors; 0, 1, 2 = channels, rows, columns for images.
+inline MemoryAxis memory_axis(const Shape& shape, std::int64_t axis) {
+  if (!is_image(shape)) return {1, shape[0], 1};
+  if (axis == 0) return {shape[1] * shape[2], shape[0], 1};
+  if (axis == 1) return {1, shape[1], shape[2] * shape[0]};
+  return {shape[1], shape[2], shape[0]};
 }
 
 }  // namespace cleave

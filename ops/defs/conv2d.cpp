@@ -1,0 +1,212 @@
+// Direct convolution over [H, W, C] images, without im2col.
+//
+// Kernels are packed [group][ky][kx][input][filter], the filters of a group filled up with zeros to whole vectors of
+// four. For one output pixel, up to four vectors of filters are summed in registers: every real cell of the window
+// gives one input value at a time, which is multiplied with a contiguous row of filters. Padding is skipped by clamping
+// the window's range. Each output is summed in the order bias, ky, kx, input, whatever its place and the batch.
+#include <array>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "ops/defs/common.h"
+#include "ops/defs/defs.h"
+#include "ops/defs/window.h"
+
+namespace cleave {
+
+namespace {
+
+constexpr FieldDef kFields[] = {
+    {.name = "filters", .kind = Kind::integer, .doc = "output channels", .required = true, .min = 1, .max = 1e6},
+    {.name = "kernel",
+     .kind = Kind::integer,
+     .doc = "side of the square window",
+     .required = true,
+     .min = 1,
+     .max = 255},
+    {.name = "stride", .kind = Kind::integer, .doc = "step of the window", .fallback = "1", .min = 1, .max = 255},
+    {.name = "padding",
+     .kind = Kind::integer,
+     .doc = "zeros on each side; same: as many as give ceil(size / stride) outputs; valid: none",
+     .fallback = "0",
+     .min = 0,
+     .max = 255,
+     .words = "same|valid"},
+    {.name = "groups",
+     .kind = Kind::integer,
+     .doc = "parts of the channels that do not see each other",
+     .fallback = "1",
+     .min = 1,
+     .max = 1e6},
+    {.name = "bias", .kind = Kind::boolean, .doc = "add one number per filter", .fallback = "true"},
+};
+
+constexpr std::int64_t kVector = 4;
+using Vector = float __attribute__((vector_size(kVector * sizeof(float))));
+
+struct Convolution {
+  std::int64_t kernel = 1;
+  std::int64_t groups = 1;
+  std::int64_t inputs = 0;   // channels of one group
+  std::int64_t filters = 0;  // of one group
+  std::int64_t row = 0;      // filters, filled up to whole vectors
+  WindowAxis y, x;
+
+  std::int64_t taps() const { return kernel * kernel * inputs; }
+};
+
+bool has_bias(const Params& params) { return params.boolean("bias", true); }
+
+void check_groups(std::int64_t groups, std::int64_t channels, std::int64_t filters) {
+  if (channels % groups == 0 && filters % groups == 0) return;
+  throw OpError(
+      fmt::format("groups must divide channels and filters, got {} groups, {} channels and {} filters: try {}", groups,
+                  channels, filters, std::gcd(channels, filters)));
+}
+
+WindowAxis window(const Params& params, std::int64_t in) {
+  const std::int64_t size = params.integer("kernel");
+  const std::int64_t stride = params.integer("stride", 1);
+  if (params.text("padding") == "same") return same_axis(in, size, stride);
+  return padded_axis("a kernel", in, size, stride, params.integer("padding", 0));
+}
+
+Convolution geometry(const Params& params, const Shape& input) {
+  const std::int64_t filters = params.integer("filters");
+  Convolution conv;
+  conv.kernel = params.integer("kernel");
+  conv.groups = params.integer("groups", 1);
+  check_groups(conv.groups, channels_of(input), filters);
+  conv.inputs = channels_of(input) / conv.groups;
+  conv.filters = filters / conv.groups;
+  conv.row = (conv.filters + kVector - 1) / kVector * kVector;
+  conv.y = window(params, input[1]);
+  conv.x = window(params, input[2]);
+  return conv;
+}
+
+TensorType infer(const Params& params, std::span<const TensorType> inputs) {
+  check_params(params, kFields);
+  const Convolution conv = geometry(params, only_image(inputs).shape);
+  layer_slots({conv.filters * conv.groups, conv.inputs, conv.kernel, conv.kernel}, {}, false);  // not too large
+  return output_type(DType::f32, {conv.filters * conv.groups, conv.y.out, conv.x.out});
+}
+
+std::vector<WeightSlot> weights(const Params& params, std::span<const TensorType> inputs, const WeightType& type) {
+  check_params(params, kFields);
+  const Convolution conv = geometry(params, only_image(inputs).shape);
+  return layer_slots({conv.filters * conv.groups, conv.inputs, conv.kernel, conv.kernel}, type, has_bias(params));
+}
+
+Cost cost(const Params& params, std::span<const TensorType> inputs, const TensorType& output, const WeightType& type,
+          std::int64_t batch) {
+  const Convolution conv = geometry(params, inputs.front().shape);
+  return layer_cost(conv.taps() * element_count(output.shape), weights(params, inputs, type), type, inputs, output,
+                    batch);
+}
+
+// Packed: [0] the kernel as above with the scale multiplied in, [1] the bias [group][row], zeros when there is none.
+PackedWeights pack(const Params& params, std::span<const TensorType> inputs, const LayerWeights& weights) {
+  const Convolution conv = geometry(params, inputs.front().shape);
+  const LayerArrays layer = layer_arrays(weights, has_bias(params));
+  std::vector<float> kernel(static_cast<std::size_t>(conv.groups * conv.taps() * conv.row));
+  std::vector<float> bias(static_cast<std::size_t>(conv.groups * conv.row));
+  const float* from = layer.kernel->data();  // [filter][input][ky][kx]
+  for (std::int64_t filter = 0; filter < conv.groups * conv.filters; ++filter) {
+    const std::int64_t group = filter / conv.filters;
+    const std::int64_t lane = filter % conv.filters;
+    const float scale = layer.scale == nullptr ? 1.0F : layer.scale->data()[filter];
+    if (layer.bias != nullptr) bias[static_cast<std::size_t>(group * conv.row + lane)] = layer.bias->data()[filter];
+    for (std::int64_t input = 0; input < conv.inputs; ++input)
+      for (std::int64_t cell = 0; cell < conv.kernel * conv.kernel; ++cell) {
+        const std::int64_t tap = group * conv.taps() + cell * conv.inputs + input;
+        kernel[static_cast<std::size_t>(tap * conv.row + lane)] = scale * *from++;
+      }
+  }
+  return {{std::move(kernel), std::move(bias)}};
+}
+
+// What one output pixel of one group reads and writes.
+struct Pixel {
+  const float* image;   // of the whole sample, at the group's first channel
+  const float* kernel;  // of the group, at the first filter wanted
+  const float* bias;
+  float* output;
+  std::int64_t y, x;
+  std::int64_t filters;  // to be written, at most kVectors * kVector
+};
+
+template <int kVectors>
+void sum_window(const Convolution& conv, const Pixel& pixel) {
+  std::array<Vector, kVectors> sums;
+  std::memcpy(&sums, pixel.bias, sizeof sums);
+  const std::int64_t channels = conv.inputs * conv.groups;
+  for (std::int64_t ky = conv.y.first(pixel.y); ky < conv.y.last(pixel.y); ++ky)
+    for (std::int64_t kx = conv.x.first(pixel.x); kx < conv.x.last(pixel.x); ++kx) {
+      const std::int64_t cell = (conv.y.start(pixel.y) + ky) * conv.x.in + conv.x.start(pixel.x) + kx;
+      const float* from = pixel.image + cell * channels;
+      const float* row = pixel.kernel + (ky * conv.kernel + kx) * conv.inputs * conv.row;
+      for (std::int64_t i = 0; i < conv.inputs; ++i, row += conv.row) {
+        std::array<Vector, kVectors> factors;
+        std::memcpy(&factors, row, sizeof factors);
+        for (std::size_t v = 0; v < kVectors; ++v) sums[v] += factors[v] * from[i];
+      }
+    }
+  std::memcpy(pixel.output, &sums, static_cast<std::size_t>(pixel.filters) * sizeof(float));
+}
+
+void sum_filters(const Convolution& conv, const Pixel& pixel) {
+  constexpr std::int64_t kBlock = 4 * kVector;
+  for (std::int64_t first = 0; first < conv.filters; first += kBlock) {
+    Pixel part = pixel;
+    part.kernel += first;
+    part.bias += first;
+    part.output += first;
+    part.filters = std::min(kBlock, conv.filters - first);
+    switch ((part.filters + kVector - 1) / kVector) {
+      case 1: sum_window<1>(conv, part); break;
+      case 2: sum_window<2>(conv, part); break;
+      case 3: sum_window<3>(conv, part); break;
+      default: sum_window<4>(conv, part); break;
+    }
+  }
+}
+
+void forward_image(const Convolution& conv, const PackedWeights& weights, const float* image, float* output) {
+  for (std::int64_t y = 0; y < conv.y.out; ++y)
+    for (std::int64_t x = 0; x < conv.x.out; ++x)
+      for (std::int64_t group = 0; group < conv.groups; ++group) {
+        sum_filters(conv, {.image = image + group * conv.inputs,
+                           .kernel = weights.arrays[0].data() + group * conv.taps() * conv.row,
+                           .bias = weights.arrays[1].data() + group * conv.row,
+                           .output = output,
+                           .y = y,
+                           .x = x,
+                           .filters = conv.filters});
+        output += conv.filters;
+      }
+}
+
+void forward(const ForwardArgs& args) {
+  const ConstTensorView& input = args.inputs.front();
+  const Convolution conv = geometry(args.params, *input.shape);
+  for (std::int64_t i = 0; i < input.batch; ++i)
+    forward_image(conv, *args.weights, input.sample(i), args.output.sample(i));
+}
+
+}  // namespace
+
+// - conv2d: {filters: 16, kernel: 3, padding: same}
+constinit const OpDef kConv2d = {.name = "conv2d",
+                                 .doc = "every filter slides a square window over the image",
+                                 .fields = kFields,
+                                 .infer = infer,
+                                 .weights = weights,
+                                 .cost = cost,
+                                 .pack = pack,
+                                 .forward = forward};
+
+}  // namespace cleave

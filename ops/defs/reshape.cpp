@@ -1,0 +1,55 @@
+#include <fmt/format.h>
+
+#include "ops/defs/common.h"
+#include "ops/defs/defs.h"
+#include "ops/defs/reorder.h"
+
+namespace cleave {
+
+namespace {
+
+constexpr FieldDef kFields[] = {
+    {.name = "shape",
+     .kind = Kind::integers,
+     .doc = "the new sizes, [N] or [C, H, W]; values keep the order channel, row, column",
+     .required = true,
+     .min = 1,
+     .max = 1e6},
+};
+
+TensorType infer(const Params& params, std::span<const TensorType> inputs) {
+  check_params(params, kFields);
+  const TensorType& input = only_input(inputs);
+  const Shape shape = params.integers("shape");
+  if (shape.size() != 1 && shape.size() != 3)
+    throw OpError(fmt::format("shape must have 1 or 3 sizes, got {}", shape.size()));
+  const TensorType output = output_type(input.dtype, shape);
+  if (element_count(shape) != element_count(input.shape))
+    throw OpError(fmt::format("cannot make {} ({} values) of {} ({} values)", to_text(shape), element_count(shape),
+                              to_text(input.shape), element_count(input.shape)));
+  return output;
+}
+
+void forward(const ForwardArgs& args) {
+  const ConstTensorView& input = args.inputs.front();
+  for (std::int64_t i = 0; i < input.batch; ++i) {
+    const float* from = input.sample(i);
+    float* to = args.output.sample(i);
+    for (std::int64_t k = 0; k < input.sample_size(); ++k)
+      to[memory_index(*args.output.shape, k)] = from[memory_index(*input.shape, k)];
+  }
+}
+
+}  // namespace
+
+// - reshape: {shape: [16, 8, 8]}
+constinit const OpDef kReshape = {.name = "reshape",
+                                  .doc = "the same values with other sizes",
+                                  .fields = kFields,
+                                  .infer = infer,
+                                  .weights = nullptr,
+                                  .cost = traffic_cost,
+                                  .pack = nullptr,
+                                  .forward = forward};
+
+}  // namespace cleave
