@@ -1,0 +1,191 @@
+// The command table, and the only place where errors end.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "engine/cli/command.h"
+#include "ops/core/catalog.h"
+
+namespace cleave {
+
+std::function<ExitCode()> declare_check(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_graph(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_schema(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_version(CLI::App& app, const CommonOptions& common);
+
+namespace {
+
+constexpr CommandDef kCommands[] = {
+    {"check", "Checks models: language, shapes and wiring, every mistake at once.",
+     "cleave check model.yaml\ncleave check graphs/models/*.yaml", "text|json|sarif", "3 a model is not valid",
+     declare_check},
+    {"show", "Shows a model as it is understood: defaults, includes and merges applied, or its graph.",
+     "cleave show model.yaml --origin\ncleave show model.yaml --stage graph", "text|json", "3 model not valid",
+     declare_show},
+    {"graph", "Draws the graph of a model.",
+     "cleave graph model.yaml\ncleave graph model.yaml --format svg > model.svg", "ascii|dot|svg|json",
+     "3 model not valid", declare_graph},
+    {"schema", "Prints the JSON Schema of the model language, for editors.",
+     "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, declare_schema},
+    {"version", "Prints the version and what it was built with.", "cleave version\ncleave version --format json",
+     "text|json", nullptr, declare_version},
+};
+
+constexpr const char* kExits =
+    "Exit codes: 0 done, 1 failed while running, 2 wrong use, 3 model not valid, 4 no placement fits, 5 a device not\n"
+    "reachable, 6 a check or comparison failed, 130 stopped by Ctrl-C with a checkpoint written.";
+
+void add_common(CLI::App& app, CommonOptions& common, const CommandDef& command) {
+  std::vector<std::string> formats;
+  std::string rest = command.formats == nullptr ? "text" : command.formats;
+  for (std::size_t end = 0; end != std::string::npos; rest = rest.substr(end == std::string::npos ? 0 : end + 1)) {
+    end = rest.find('|');
+    formats.push_back(rest.substr(0, end));
+  }
+  common.format = formats.front();
+  app.add_option("--set", common.sets, "change a value of the model for this run: path=value")
+      ->allow_extra_args(false)
+      ->type_name("PATH=VALUE");
+  app.add_option("-o,--out", common.out_dir, "folder for what the command writes")->type_name("DIR");
+  app.add_option("--format", common.format, "form of the result")
+      ->check(CLI::IsMember(formats))
+      ->capture_default_str()
+      ->type_name(command.formats == nullptr ? "text" : command.formats);
+  app.add_option("--seed", common.seed, "seed of all random numbers, instead of the model's")->type_name("N");
+  app.add_option("--threads", common.threads, "threads to use, 0 = all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str()
+      ->type_name("N");
+  app.add_option("--color", common.color, "colour on a terminal (NO_COLOR is obeyed)")
+      ->check(CLI::IsMember({"auto", "never", "always"}))
+      ->capture_default_str()
+      ->type_name("auto|never|always");
+  app.add_option("--log-format", common.log_format, "form of the log on stderr")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str()
+      ->type_name("text|json");
+  app.add_flag("-q,--quiet", common.quiet, "no progress, only errors");
+  app.add_flag("-v,--verbose", common.verbosity, "more on stderr; -vv: still more");
+}
+
+std::string footer_of(const CommandDef& command) {
+  std::string examples = "  ";
+  for (const char* c = command.examples; *c != '\0'; ++c)
+    examples += *c == '\n' ? std::string("\n  ") : std::string(1, *c);
+  const std::string own = command.exits == nullptr ? "" : fmt::format(", {}", command.exits);
+  return fmt::format("\nExamples:\n{}\n\nExit codes: 0 done{}, 1 failed while running, 2 wrong use", examples, own);
+}
+
+// One of CLI11's apps for each row, and what to run for it.
+struct Program {
+  CLI::App app{"cleave: one YAML file -> a neural network on one machine or a swarm of small ones", "cleave"};
+  CommonOptions common[std::size(kCommands)];
+  std::function<ExitCode()> run[std::size(kCommands)];
+  CLI::App* subs[std::size(kCommands)] = {};
+
+  Program() {
+    app.require_subcommand(1);
+    app.set_help_flag("-h,--help", "print this help");
+    app.footer(fmt::format("\n`cleave help COMMAND` says more. {}", kExits));
+    for (std::size_t i = 0; i < std::size(kCommands); ++i) {
+      subs[i] = app.add_subcommand(kCommands[i].name, kCommands[i].doc);
+      subs[i]->set_help_flag("-h,--help", "print this help");
+      subs[i]->footer(footer_of(kCommands[i]));
+      run[i] = kCommands[i].declare(*subs[i], common[i]);
+      add_common(*subs[i], common[i], kCommands[i]);
+    }
+  }
+
+  const CommandDef* chosen(std::size_t* index) const {
+    for (std::size_t i = 0; i < std::size(kCommands); ++i)
+      if (subs[i]->parsed()) {
+        *index = i;
+        return &kCommands[i];
+      }
+    return nullptr;
+  }
+};
+
+[[noreturn]] void unknown_command(const std::string& name) {
+  const std::vector<std::string> known = names_of(std::span<const CommandDef>(kCommands));
+  const std::string near = closest_name(name, known);
+  throw UserError(near.empty() ? fmt::format("unknown command '{}'; one of: {}", name, fmt::join(known, ", "))
+                               : fmt::format("unknown command '{}'; did you mean '{}'?", name, near));
+}
+
+[[noreturn]] void unknown_option(const CLI::App& app, const std::string& name) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name_of_option : option->get_lnames()) known.push_back("--" + name_of_option);
+  const std::string word = name.substr(0, name.find('='));
+  const std::string near = closest_name(word, known);
+  const std::string hint = near.empty() ? fmt::format("`cleave {} --help` lists them", app.get_name())
+                                        : fmt::format("did you mean '{}'?", near);
+  throw UserError(fmt::format("unknown option '{}'; {}", word, hint));
+}
+
+// `cleave help train` is `cleave train --help`.
+std::vector<std::string> rewrite_help(std::vector<std::string> args) {
+  if (args.empty()) return {"--help"};
+  if (args.front() != "help") return args;
+  args.erase(args.begin());
+  args.push_back("--help");
+  return args;
+}
+
+ExitCode parse_and_run(std::vector<std::string> args) {
+  args = rewrite_help(std::move(args));
+  const bool option_first = args.front().starts_with("-");
+  if (!option_first && find(std::span<const CommandDef>(kCommands), args.front()) == nullptr)
+    unknown_command(args.front());
+  Program program;
+  std::size_t index = 0;
+  try {
+    std::vector<std::string> reversed(args.rbegin(), args.rend());
+    program.app.parse(reversed);
+  } catch (const CLI::Success& help) {
+    program.app.exit(help);
+    return ExitCode::done;
+  } catch (const CLI::ParseError& error) {
+    const CLI::App* at = program.chosen(&index) == nullptr ? &program.app : program.subs[index];
+    const std::vector<std::string> extras = at->remaining(true);
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+      for (const std::string& extra : extras)
+        if (extra.starts_with("-")) unknown_option(*at, extra);
+    throw UserError(
+        fmt::format("{}; `cleave {}--help` says more", error.what(), at == &program.app ? "" : at->get_name() + " "));
+  }
+  program.chosen(&index);
+  return program.run[index]();
+}
+
+}  // namespace
+
+std::span<const CommandDef> command_catalog() { return kCommands; }
+
+int run_program(const std::vector<std::string>& args) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is an error of print_result, not the end
+  const auto fail = [](const std::string& what, ExitCode code) {
+    std::fputs(fmt::format("{}\n", what).c_str(), stderr);
+    return static_cast<int>(code);
+  };
+  try {
+    return static_cast<int>(parse_and_run(args));
+  } catch (const ModelError& error) {
+    return fail(error.what(), error.code());
+  } catch (const UserError& error) {
+    return fail(fmt::format("cleave: error: {}", error.what()), error.code());
+  } catch (const RunError& error) {
+    return fail(fmt::format("cleave: {}", error.what()), error.code());
+  } catch (const std::bad_alloc&) {
+    return fail("cleave: out of memory; a smaller batch needs less", ExitCode::failed);
+  } catch (const std::exception& error) {
+    return fail(fmt::format("cleave: internal error: {}", error.what()), ExitCode::failed);
+  }
+}
+
+}  // namespace cleave

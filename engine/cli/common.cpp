@@ -1,0 +1,45 @@
+// What the commands share.
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "engine/cli/command.h"
+
+namespace cleave {
+
+Model load_model(const std::string& path, const CommonOptions& common) {
+  std::vector<std::string> sets = common.sets;
+  if (common.seed) sets.push_back(fmt::format("seed={}", *common.seed));
+  return load_model(path, cleave_language(), sets);
+}
+
+void refuse_not_run_yet(const ModelSpec& spec, const std::string& command) {
+  for (const NotRunYet& part : spec.not_run_yet) {
+    if (fmt::format(" {} ", part.commands).find(fmt::format(" {} ", command)) == std::string::npos) continue;
+    throw UserError(fmt::format("{}:{}:{}: this version reads '{}' but `cleave {}` cannot obey it yet; remove it",
+                                part.pos.file, part.pos.line, part.pos.col, part.path, command));
+  }
+}
+
+int thread_count(const CommonOptions& common) {
+  if (common.threads > 0) return common.threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void print_result(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written && errno != EPIPE) throw RunError(fmt::format("cannot write the result: {}", std::strerror(errno)));
+}
+
+bool fancy_stderr(const CommonOptions& common) {
+  if (common.color == "never" || common.quiet) return false;
+  if (common.color == "always") return true;
+  return isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+}
+
+}  // namespace cleave
