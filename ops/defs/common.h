@@ -27,7 +27,7 @@ TensorType output_type(DType dtype, Shape shape);
 Cost traffic(std::span<const TensorType> inputs, const TensorType& output, std::int64_t batch);
 // Returns the bytes of a layer's arrays: the kernel at the type's bits, the others as f32.
 std::int64_t weight_bytes(const std::vector<WeightSlot>& slots, const WeightType& type);
-// Returns the cost of a dense or convolutional layer with `products` products per sample: binary operations where the
+// Returns the cost of a layer of `products` products per sample, its weights read once: binary operations where the
 // weights are binary and the input is bits, real multiply-adds otherwise.
 Cost layer_cost(std::int64_t products, const std::vector<WeightSlot>& slots, const WeightType& type,
                 std::span<const TensorType> inputs, const TensorType& output, std::int64_t batch);
