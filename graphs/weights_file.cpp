@@ -1,0 +1,254 @@
+#include "graphs/weights_file.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "graphs/safetensors.h"
+#include "ops/core/bytes.h"
+#include "ops/core/catalog.h"
+#include "ops/core/error.h"
+
+namespace cleave {
+
+namespace {
+
+constexpr std::size_t kMostMismatches = 1000;      // shown
+constexpr std::size_t kMostNamesToCompare = 1000;  // for suggestions
+
+using Grid = WeightType::Grid;
+
+// The grid the values of one array lie on.
+Grid grid_of(const WeightType& type, const WeightSlot& slot) {
+  return slot.role == Role::kernel ? type.grid : Grid::real;
+}
+
+bool is_packed(Grid grid) { return grid == Grid::sign || grid == Grid::bit; }
+
+bool on_grid(Grid grid, float value) {
+  switch (grid) {
+    case Grid::sign: return value == -1 || value == 1;
+    case Grid::bit: return value == 0 || value == 1;
+    case Grid::ternary: return value == -1 || value == 0 || value == 1;
+    case Grid::real:
+    case Grid::quantized: return true;
+  }
+  return true;
+}
+
+const char* values_of(Grid grid) {
+  if (grid == Grid::sign) return "-1 or 1";
+  return grid == Grid::bit ? "0 or 1" : "-1, 0 or 1";
+}
+
+// The metadata's note on a packed array.
+std::string packed_note(Grid grid, const Shape& shape) {
+  return fmt::format("binary {} 1 [{}]", grid == Grid::sign ? -1 : 0, fmt::join(shape, ", "));
+}
+
+std::string array_name(const Node& node, const WeightSlot& slot) { return node.name + "." + slot.name; }
+
+std::size_t size_of(const WeightSlot& slot) { return static_cast<std::size_t>(element_count(slot.shape)); }
+
+// Half precision (IEEE 754 binary16): 1 sign, 5 exponent, 10 fraction bits.
+float from_half(std::uint16_t half) {
+  const int exponent = (half >> 10) & 31;
+  const int fraction = half & 1023;
+  double size = 0;
+  if (exponent == 0) size = std::ldexp(fraction, -24);
+  else if (exponent < 31) size = std::ldexp(1024 + fraction, exponent - 25);
+  else size = fraction == 0 ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+  return static_cast<float>((half & 0x8000) != 0 ? -size : size);
+}
+
+// Values beyond a float's range become infinite and are refused as such.
+float from_double(double value) {
+  if (std::abs(value) <= std::numeric_limits<float>::max() || std::isnan(value)) return static_cast<float>(value);
+  return std::copysign(std::numeric_limits<float>::infinity(), static_cast<float>(value < 0 ? -1 : 1));
+}
+
+using Decode = float (*)(const std::uint8_t* at);
+
+// Null: cleave does not read the type as weights.
+Decode decoder_of(const std::string& dtype) {
+  if (dtype == "F32")
+    return [](const std::uint8_t* at) { return std::bit_cast<float>(load_little_endian<std::uint32_t>(at)); };
+  if (dtype == "F64")
+    return [](const std::uint8_t* at) {
+      return from_double(std::bit_cast<double>(load_little_endian<std::uint64_t>(at)));
+    };
+  if (dtype == "F16") return [](const std::uint8_t* at) { return from_half(load_little_endian<std::uint16_t>(at)); };
+  if (dtype == "BF16")
+    return [](const std::uint8_t* at) {
+      return std::bit_cast<float>(std::uint32_t{load_little_endian<std::uint16_t>(at)} << 16);
+    };
+  if (dtype == "I8") return [](const std::uint8_t* at) { return static_cast<float>(static_cast<std::int8_t>(*at)); };
+  if (dtype == "U8") return [](const std::uint8_t* at) { return static_cast<float>(*at); };
+  if (dtype == "BOOL") return [](const std::uint8_t* at) { return *at == 0 ? 0.0F : 1.0F; };
+  return nullptr;
+}
+
+// One reading: the file's arrays by name, and what does not fit.
+struct Reading {
+  const SafeFile& file;
+  std::map<std::string, const SafeArray*> unused;
+  std::vector<std::string> mismatches;
+
+  void add(const char* kind, const std::string& name, const std::string& what) {
+    mismatches.push_back(fmt::format("{}: {}{}", kind, printable(name), what));
+  }
+};
+
+std::vector<float> unpacked(Reading& reading, const SafeArray& array, Grid grid, std::size_t count) {
+  const ByteSpan bytes = array.bytes;
+  if (array.dtype != "U8" || bytes.size() != (count + 7) / 8) {
+    reading.add("shape", array.name,
+                fmt::format(": {} packed weights need U8 {}, the file has {} {}", count, (count + 7) / 8, array.dtype,
+                            to_text(array.shape)));
+    return {};
+  }
+  if (count % 8 != 0 && (bytes.back() >> (count % 8)) != 0)
+    reading.add("value", array.name, ": bits behind the last packed weight are set");
+  std::vector<float> values(count);
+  const float low = grid == Grid::sign ? -1 : 0;
+  for (std::size_t i = 0; i < count; ++i) values[i] = ((bytes[i / 8] >> (i % 8)) & 1) != 0 ? 1 : low;
+  return values;
+}
+
+// Returns what is wrong with the first wrong value, or "".
+std::string wrong_value(const std::vector<float>& values, Grid grid) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) return fmt::format(": value {} is {}, must be finite", i, values[i]);
+    if (!on_grid(grid, values[i])) return fmt::format(": value {} is {}, must be {}", i, values[i], values_of(grid));
+  }
+  return "";
+}
+
+std::vector<float> plain_values(Reading& reading, const SafeArray& array, const WeightSlot& slot, Grid grid) {
+  if (array.shape != slot.shape) {
+    reading.add("shape", array.name, fmt::format(": file {}, model {}", to_text(array.shape), to_text(slot.shape)));
+    return {};
+  }
+  const Decode decode = decoder_of(array.dtype);
+  if (decode == nullptr) {
+    reading.add("type", array.name,
+                fmt::format(": file {}, weights are F32, F64, F16, BF16, I8, U8 or BOOL", array.dtype));
+    return {};
+  }
+  std::vector<float> values(size_of(slot));
+  const std::size_t item = static_cast<std::size_t>(safetensors_bits(array.dtype)) / 8;
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = decode(array.bytes.data() + i * item);
+  const std::string wrong = wrong_value(values, grid);
+  if (!wrong.empty()) reading.add("value", array.name, wrong);
+  return values;
+}
+
+std::vector<float> read_array(Reading& reading, const SafeArray& array, const WeightSlot& slot, Grid grid) {
+  const auto note = reading.file.metadata.find(array.name);
+  const bool packed = note != reading.file.metadata.end() && note->second.starts_with("binary ");
+  if (!packed) return plain_values(reading, array, slot, grid);
+  const std::string wanted = is_packed(grid) ? packed_note(grid, slot.shape) : "real " + to_text(slot.shape);
+  if (note->second == wanted) return unpacked(reading, array, grid, size_of(slot));
+  reading.add("type", array.name, fmt::format(": file {}, model {}", printable(note->second), wanted));
+  return {};
+}
+
+std::string suggestion(const std::string& name, const Reading& reading) {
+  if (reading.unused.size() > kMostNamesToCompare) return "";
+  std::vector<std::string> candidates;
+  for (const auto& [candidate, array] : reading.unused) candidates.push_back(candidate);
+  const std::string closest = closest_name(name, candidates);
+  return closest.empty() ? "" : fmt::format("; the file has '{}'", printable(closest));
+}
+
+void report(const Reading& reading, const std::string& path, const Graph& graph) {
+  const std::vector<std::string>& all = reading.mismatches;
+  if (all.empty()) return;
+  const std::size_t shown = std::min(all.size(), kMostMismatches);
+  std::string text = fmt::format("{}: does not fit the model {}: {} mismatch{}", path, graph.name, all.size(),
+                                 all.size() == 1 ? "" : "es");
+  for (std::size_t i = 0; i < shown; ++i) text += "\n  " + all[i];
+  if (shown < all.size()) text += fmt::format("\n  … and {} more", all.size() - shown);
+  throw UserError(text, ExitCode::invalid_model);
+}
+
+// Packs the kernel, or writes floats.
+Bytes array_bytes(const std::vector<float>& values, bool packed) {
+  Bytes bytes(packed ? (values.size() + 7) / 8 : 4 * values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!packed) store_little_endian(std::bit_cast<std::uint32_t>(values[i]), bytes.data() + 4 * i);
+    else if (values[i] == 1) bytes[i / 8] = static_cast<std::uint8_t>(bytes[i / 8] | (1U << (i % 8)));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Weights read_weights(const std::string& path, const Graph& graph) {
+  const MappedFile file(path);
+  return parse_weights(file.bytes(), path, graph);
+}
+
+Weights parse_weights(ByteSpan file, const std::string& path, const Graph& graph) {
+  const SafeFile contents = parse_safetensors(file, path);
+  Reading reading{contents, {}, {}};
+  for (const SafeArray& array : contents.arrays) reading.unused.emplace(array.name, &array);
+  Weights weights(graph.nodes.size());
+  std::vector<std::pair<std::string, std::string>> missing;  // name, shape
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    weights[n].type = node.weight_type;
+    for (const WeightSlot& slot : node.weights) {
+      const std::string name = array_name(node, slot);
+      const auto found = reading.unused.find(name);
+      if (found == reading.unused.end()) {
+        missing.emplace_back(name, to_text(slot.shape));
+        continue;
+      }
+      weights[n].arrays.push_back(read_array(reading, *found->second, slot, grid_of(node.weight_type, slot)));
+      reading.unused.erase(found);
+    }
+  }
+  for (const auto& [name, shape] : missing)
+    reading.add("missing", name, fmt::format(" ({}){}", shape, suggestion(name, reading)));
+  for (const auto& [name, array] : reading.unused)
+    reading.add("unexpected", name, fmt::format(" ({})", to_text(array->shape)));
+  report(reading, path, graph);
+  return weights;
+}
+
+void write_weights(const std::string& path, const Graph& graph, const Weights& weights,
+                   const std::map<std::string, std::string>& metadata) {
+  SafeFile contents;
+  contents.metadata = metadata;
+  std::vector<Bytes> storage;
+  // Floats first: so they stay aligned to 4 bytes, as some readers want them.
+  for (const bool packed : {false, true})
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
+      for (std::size_t a = 0; a < graph.nodes[n].weights.size(); ++a) {
+        const WeightSlot& slot = graph.nodes[n].weights[a];
+        const Grid grid = grid_of(graph.nodes[n].weight_type, slot);
+        if (is_packed(grid) != packed) continue;
+        const std::vector<float>& values = weights[n].arrays[a];
+        assert(values.size() == size_of(slot));
+        const std::string name = array_name(graph.nodes[n], slot);
+        const std::string wrong = wrong_value(values, grid);
+        if (!wrong.empty()) throw RunError(fmt::format("{}: cannot write {}{}", path, name, wrong));
+        storage.push_back(array_bytes(values, packed));
+        const auto bytes = static_cast<std::int64_t>(storage.back().size());
+        contents.arrays.push_back({name, packed ? "U8" : "F32", packed ? Shape{bytes} : slot.shape, storage.back()});
+        if (packed) contents.metadata[name] = packed_note(grid, slot.shape);
+      }
+  const Bytes head = safetensors_head(contents);
+  std::vector<ByteSpan> pieces{head};
+  for (const SafeArray& array : contents.arrays) pieces.push_back(array.bytes);
+  write_file_atomically(path, pieces);
+}
+
+}  // namespace cleave

@@ -1,0 +1,31 @@
+// Weights in safetensors files. Arrays are called NODE.SLOT: "stem.weight", "bn1.running_mean".
+//
+// Real arrays are written as F32. Kernels of -1 and 1, or 0 and 1, are packed: U8 [ceil(n / 8)], weight i in bit i mod
+// 8 of byte i / 8, a set bit is the larger value, unused bits are 0; the metadata then has "NODE.SLOT": "binary -1 1
+// [256, 784]" with grid and shape. The reader takes the unpacked form as well, and F64, F16, BF16, I8, U8 and BOOL for
+// F32.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "graphs/graph.h"
+#include "ops/core/file.h"
+
+namespace cleave {
+
+// Returns the weights in the file at `path` for `graph`. Throws RunError when it cannot be read or is no sound
+// safetensors file; UserError with all the mismatches, one a line, when it does not fit the graph: arrays missing or
+// unexpected, other shapes or types, values that are not finite or off a layer's grid.
+Weights read_weights(const std::string& path, const Graph& graph);
+
+// The same from a file's bytes; `path` is for messages.
+Weights parse_weights(ByteSpan file, const std::string& path, const Graph& graph);
+
+// Writes the weights and `metadata` (no key may be an array's name) so that at every moment the old or the whole new
+// file stands at `path`. Throws RunError with path and reason; also for values that are not finite, and then writes
+// nothing.
+void write_weights(const std::string& path, const Graph& graph, const Weights& weights,
+                   const std::map<std::string, std::string>& metadata);
+
+}  // namespace cleave
