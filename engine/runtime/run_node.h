@@ -1,0 +1,22 @@
+// Computing nodes: one of them, or the whole graph in order on the calling thread. The flow gives the same numbers.
+#pragma once
+
+#include <vector>
+
+#include "engine/runtime/frame.h"
+
+namespace cleave {
+
+// Returns every node's weights as its op's `forward` wants them, by node; empty for nodes without weights.
+// `weights` has one entry per node.
+std::vector<PackedWeights> pack_weights(const Graph& graph, const Weights& weights);
+
+// Writes the slot of node `id` from the slots of its inputs: the op, then the node's epilogue. Does nothing for the
+// input node. Throws RunError "node 'NAME' (OP): …" when the op throws.
+void run_node(const Graph& graph, NodeId id, const PackedWeights& packed, Frame& frame);
+
+// Runs all nodes in the graph's order. The caller has set `frame.count` and filled the input's slot. Throws as
+// `run_node`.
+void run_graph(const Graph& graph, const std::vector<PackedWeights>& packed, Frame& frame);
+
+}  // namespace cleave
