@@ -1,0 +1,359 @@
+// How a frame travels.
+//
+// Every graph node is a multifunction_node<Frame*>. Its body counts down the inputs the frame still waits for, returns
+// unless it was the last, else computes the slot and puts the same frame into all consumers. Nodes are `lightweight`:
+// put runs the consumer's body at once, inside the producer's, so a frame runs down the graph as one task, with its
+// data in cache. Where Wiring says `spawned`, put makes a task instead.
+//
+// The frame is put into the consumers directly rather than through make_edge: an output port holds a lock for as long
+// as its lightweight successors run, which would let only one frame through at a time.
+//
+// The first node (`start`) fills a frame from the source and then runs the graph; the last (`end`) shows frames to the
+// sink. At most one start is pending or in the source at a time (`start_pending`): it makes the next one as soon as its
+// own frame is filled and another is free. The sink sees frames in order: a finished frame is put down in `finished`,
+// and whoever finds nobody else delivering delivers all that are next in turn. So neither source nor sink makes a
+// thread wait for another one.
+#include "engine/runtime/flow.h"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <new>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <tbb/flow_graph.h>
+#include <tbb/task_arena.h>
+
+#include "engine/runtime/denormals.h"
+#include "engine/runtime/run_node.h"
+#include "engine/runtime/wiring.h"
+
+namespace cleave {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Message = Frame*;
+using Outputs = std::tuple<Frame*>;  // a multifunction_node needs one; never connected
+using TaskNode = tbb::flow::multifunction_node<Message, Outputs>;
+using InlineNode = tbb::flow::multifunction_node<Message, Outputs, tbb::flow::lightweight>;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+}  // namespace
+
+struct Flow::State {
+  State(const Graph& model, const Weights& weights, const FlowOptions& flow_options);
+
+  void build_flow_graph();
+  template <class Body>
+  void add_flow_node(bool spawned, const Body& body);
+
+  // Bodies of the flow nodes. They may not throw: that is what makes them lightweight.
+  void start(Frame* frame) noexcept;
+  void visit(std::size_t node, Frame* frame) noexcept;
+  void end(Frame* frame) noexcept;
+
+  bool arrived_last(std::size_t node, Frame* frame) noexcept;
+  void compute(std::size_t node, Frame* frame) noexcept;
+  void deliver(const Frame& frame, std::unique_lock<std::mutex>& lock);
+  void start_next();
+  void begin_run(const FrameSource& run_source, const FrameSink& run_sink);
+  void wait_until_finished();
+  std::uint64_t position() const;
+  std::string stall_message() const;
+
+  const Graph graph;
+  const FlowOptions options;
+  const std::vector<PackedWeights> packed;
+  const Wiring wiring;
+  std::vector<std::unique_ptr<Frame>> frames;
+  std::vector<std::atomic<std::int64_t>> node_ns;
+
+  tbb::task_arena arena;
+  std::unique_ptr<tbb::flow::graph> flow_graph;
+  std::vector<std::unique_ptr<tbb::flow::graph_node>> flow_nodes;  // destroyed before the flow graph
+  std::vector<tbb::flow::receiver<Message>*> entries;              // of the nodes, the end, the start
+
+  // One run, all under `gate`. Held for a few instructions at a time, never during source, sink or op.
+  std::mutex gate;
+  std::condition_variable run_finished;
+  const FrameSource* source = nullptr;
+  const FrameSink* sink = nullptr;
+  std::vector<Frame*> free;
+  std::vector<Frame*> finished;  // by seq modulo in_flight
+  std::int64_t next_fill = 0, next_deliver = 0;
+  bool start_pending = false, in_source = false, delivering = false, ended = false, done = false;
+  bool abandoned = false;  // after a stall: source and sink are gone
+  std::exception_ptr error, source_error;
+  RunReport report;
+};
+
+Flow::State::State(const Graph& model, const Weights& weights, const FlowOptions& flow_options)
+    : graph(model),
+      options(flow_options),
+      packed(pack_weights(graph, weights)),
+      wiring(make_wiring(graph, options.batch, options.threads == 0 ? 2 : options.threads)),
+      node_ns(options.time_nodes ? graph.nodes.size() : 0),
+      arena(options.threads == 0 ? tbb::task_arena::automatic : options.threads) {
+  assert(options.batch >= 1 && options.in_flight >= 1 && options.threads >= 0);
+  for (std::int64_t i = 0; i < options.in_flight; ++i) frames.push_back(std::make_unique<Frame>(graph, options.batch));
+  finished.resize(frames.size());
+  const FlushDenormals flush;  // the arena's workers inherit it
+  arena.initialize();
+  arena.execute([this] { build_flow_graph(); });
+}
+
+template <class Body>
+void Flow::State::add_flow_node(bool spawned, const Body& body) {
+  const auto keep = [this](auto node) {
+    entries.push_back(node.get());
+    flow_nodes.push_back(std::move(node));
+  };
+  if (spawned) keep(std::make_unique<TaskNode>(*flow_graph, tbb::flow::unlimited, body));
+  else keep(std::make_unique<InlineNode>(*flow_graph, tbb::flow::unlimited, body));
+}
+
+void Flow::State::build_flow_graph() {
+  using Ports = TaskNode::output_ports_type;
+  flow_graph = std::make_unique<tbb::flow::graph>();
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    add_flow_node(wiring.spawned[i], [this, i](Frame* frame, Ports&) noexcept { visit(i, frame); });
+  add_flow_node(wiring.spawned.back(), [this](Frame* frame, Ports&) noexcept { end(frame); });
+  add_flow_node(true, [this](Frame* frame, Ports&) noexcept { start(frame); });
+}
+
+// Starts a free frame unless a start is already pending. Called under `gate`.
+void Flow::State::start_next() {
+  if (start_pending || ended || free.empty()) return;
+  if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed)) {
+    report.stopped = ended = true;
+    return;
+  }
+  Frame* frame = free.back();  // the one used last: still in cache
+  free.pop_back();
+  start_pending = true;
+  entries.back()->try_put(frame);
+}
+
+void Flow::State::start(Frame* frame) noexcept {
+  std::unique_lock lock(gate);
+  std::int64_t count = 0;
+  if (!ended) {
+    in_source = true;
+    frame->seq = next_fill;
+    lock.unlock();
+    std::exception_ptr thrown;
+    try {
+      count = (*source)(frame->seq, frame->whole_slot(NodeId{0}));
+      assert(count <= options.batch);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    lock.lock();
+    in_source = false;
+    source_error = thrown;
+    ended = ended || count <= 0;
+  }
+  start_pending = false;
+  if (count <= 0) {
+    free.push_back(frame);
+    return;
+  }
+  frame->count = count;
+  ++next_fill;
+  for (std::size_t i = 0; i < wiring.edges_in.size(); ++i)
+    frame->waiting[i].store(wiring.edges_in[i], std::memory_order_relaxed);
+  start_next();
+  lock.unlock();
+  entries.front()->try_put(frame);
+}
+
+// Whether this put was the last one the node waited for. A node with one input needs no atomic decrement.
+bool Flow::State::arrived_last(std::size_t node, Frame* frame) noexcept {
+  std::atomic<std::int32_t>& waiting = frame->waiting[node];
+  if (wiring.edges_in[node] > 1) return waiting.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  waiting.store(kRunning, std::memory_order_relaxed);
+  return true;
+}
+
+void Flow::State::visit(std::size_t node, Frame* frame) noexcept {
+  if (!arrived_last(node, frame)) return;
+  compute(node, frame);
+  frame->waiting[node].store(kDone, std::memory_order_relaxed);
+  for (const std::int32_t consumer : wiring.consumers[node])
+    entries[static_cast<std::size_t>(consumer)]->try_put(frame);
+}
+
+void Flow::State::compute(std::size_t node, Frame* frame) noexcept {
+  if (frame->failed.load(std::memory_order_relaxed)) return;  // travels on, so that the run can end in order
+  const NodeId id{static_cast<std::int32_t>(node)};
+  try {
+    const Clock::time_point began = options.time_nodes ? Clock::now() : Clock::time_point{};
+    run_node(graph, id, packed[node], *frame);
+    if (!options.time_nodes) return;
+    const std::chrono::nanoseconds spent = Clock::now() - began;
+    node_ns[node].fetch_add(spent.count(), std::memory_order_relaxed);
+  } catch (...) {
+    const std::lock_guard lock(gate);
+    ended = true;
+    frame->failed.store(true, std::memory_order_relaxed);
+    if (frame->error == nullptr) frame->error = std::current_exception();
+  }
+}
+
+void Flow::State::end(Frame* frame) noexcept {
+  if (!arrived_last(graph.nodes.size(), frame)) return;
+  frame->waiting.back().store(kDone, std::memory_order_relaxed);
+  std::unique_lock lock(gate);
+  const auto pool = static_cast<std::int64_t>(frames.size());
+  finished[static_cast<std::size_t>(frame->seq % pool)] = frame;
+  if (delivering) return;
+  delivering = true;
+  for (;;) {
+    Frame* next = std::exchange(finished[static_cast<std::size_t>(next_deliver % pool)], nullptr);
+    if (next == nullptr) break;
+    ++next_deliver;
+    deliver(*next, lock);
+    next->failed = false;
+    next->error = nullptr;
+    free.push_back(next);
+    start_next();
+  }
+  delivering = false;
+}
+
+// Shows one frame to the sink unless it, or one before it, failed.
+void Flow::State::deliver(const Frame& frame, std::unique_lock<std::mutex>& lock) {
+  if (frame.error != nullptr && error == nullptr) error = frame.error;
+  if (error != nullptr || abandoned) return;
+  lock.unlock();
+  std::exception_ptr thrown;
+  try {
+    (*sink)({frame.seq, frame.count, &frame});
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  lock.lock();
+  error = thrown;
+  ended = ended || thrown != nullptr;
+  if (thrown != nullptr) return;
+  ++report.frames;
+  report.samples += frame.count;
+}
+
+void Flow::State::begin_run(const FrameSource& run_source, const FrameSink& run_sink) {
+  assert(!abandoned);
+  source = &run_source;
+  sink = &run_sink;
+  free.clear();
+  for (const std::unique_ptr<Frame>& frame : frames) free.push_back(frame.get());
+  next_fill = next_deliver = 0;
+  ended = done = false;
+  error = source_error = nullptr;
+  report = {};
+  for (std::atomic<std::int64_t>& ns : node_ns) ns = 0;
+}
+
+// Returns a number that changes when any frame has moved. Called under `gate`.
+std::uint64_t Flow::State::position() const {
+  std::uint64_t hash = static_cast<std::uint64_t>(next_deliver);
+  for (const std::unique_ptr<Frame>& frame : frames) {
+    hash = hash * 1099511628211U + static_cast<std::uint64_t>(frame->seq);
+    for (const std::atomic<std::int32_t>& waiting : frame->waiting)
+      hash = hash * 1099511628211U + static_cast<std::uint64_t>(waiting.load(std::memory_order_relaxed));
+  }
+  return hash;
+}
+
+// Names the nodes being computed; where there are none, the first that each frame waits for.
+std::string Flow::State::stall_message() const {
+  std::vector<std::string> running, waited_for;
+  const auto add = [&](std::vector<std::string>& names, std::size_t node) {
+    const Node& n = graph.nodes[node];
+    std::string name = fmt::format("'{}' ({})", n.name, n.op == nullptr ? "input" : n.op->name);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  };
+  for (const std::unique_ptr<Frame>& frame : frames) {
+    bool first = true;
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+      const std::int32_t waiting = frame->waiting[i].load(std::memory_order_relaxed);
+      if (waiting == kRunning) add(running, i);
+      if (waiting != kDone && std::exchange(first, false)) add(waited_for, i);
+    }
+  }
+  const std::vector<std::string>& names = running.empty() ? waited_for : running;
+  return fmt::format("nothing has moved for {:.3g} s; waiting for node {}", options.stall_s, fmt::join(names, ", "));
+}
+
+// Waits on the caller's thread and watches whether the frames move. Throws RunError on a stall.
+void Flow::State::wait_until_finished() {
+  const std::chrono::duration<double> period(std::min(1.0, options.stall_s / 8));
+  std::unique_lock lock(gate);
+  Clock::time_point moved = Clock::now();
+  std::uint64_t before = position();
+  while (!run_finished.wait_for(lock, period, [this] { return done; })) {
+    const std::uint64_t now = position();
+    if (now != before || in_source || delivering) moved = Clock::now();
+    before = now;
+    if (seconds_since(moved) < options.stall_s) continue;
+    ended = abandoned = true;
+    const std::string message = stall_message();
+    for (const std::unique_ptr<Frame>& frame : frames) frame->failed = true;  // nothing more to compute
+    throw RunError(message);
+  }
+}
+
+Flow::Flow(const Graph& graph, const Weights& weights, const FlowOptions& options) {
+  try {
+    state_ = std::make_shared<State>(graph, weights, options);
+  } catch (const std::bad_alloc&) {
+    const double mib = static_cast<double>(frame_bytes(graph, options.batch)) / (1024 * 1024);
+    throw RunError(
+        fmt::format("not enough memory for {} frames of {:.1f} MiB; a smaller batch or fewer in flight need "
+                    "less",
+                    options.in_flight, mib));
+  }
+}
+
+RunReport Flow::run(const FrameSource& source, const FrameSink& sink) {
+  state_->begin_run(source, sink);
+  const Clock::time_point began = Clock::now();
+  std::thread worker([state = state_] {
+    const FlushDenormals flush;
+    state->arena.execute([&] {
+      {
+        const std::lock_guard lock(state->gate);
+        state->start_next();
+      }
+      state->flow_graph->wait_for_all();
+    });
+    const std::lock_guard lock(state->gate);
+    state->done = true;
+    state->run_finished.notify_all();
+  });
+  try {
+    state_->wait_until_finished();
+  } catch (...) {
+    worker.detach();
+    throw;
+  }
+  worker.join();
+  if (state_->error != nullptr) std::rethrow_exception(std::exchange(state_->error, nullptr));
+  if (state_->source_error != nullptr) std::rethrow_exception(std::exchange(state_->source_error, nullptr));
+  RunReport report = std::move(state_->report);
+  report.seconds = seconds_since(began);
+  for (const std::atomic<std::int64_t>& ns : state_->node_ns)
+    report.node_seconds.push_back(1e-9 * static_cast<double>(ns));
+  return report;
+}
+
+}  // namespace cleave
