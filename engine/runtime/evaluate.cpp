@@ -1,0 +1,200 @@
+#include "engine/runtime/evaluate.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace cleave {
+
+namespace {
+
+struct HeadCounts {
+  std::int64_t correct = 0;
+  double cross_entropy = 0;  // sum
+  std::int64_t left = 0, left_labelled = 0, left_correct = 0;
+};
+
+double operations(const Cost& cost) {
+  return static_cast<double>(cost.mult_adds) + static_cast<double>(cost.binary_ops);
+}
+
+// Returns the operations of all nodes of modules 0…m, by m.
+std::vector<double> paid_up_to(const Graph& graph) {
+  std::vector<double> paid(std::max<std::size_t>(1, graph.modules.size()), 0.0);
+  for (const Node& node : graph.nodes)
+    paid[node.module == ModuleId::none ? 0 : index_of(node.module)] += operations(node.cost);
+  for (std::size_t m = 1; m < paid.size(); ++m) paid[m] += paid[m - 1];
+  return paid;
+}
+
+std::vector<HeadReport> heads_of(const Graph& graph) {
+  std::vector<HeadReport> heads;
+  for (std::size_t m = 0; m < graph.modules.size(); ++m) {
+    const Module& module = graph.modules[m];
+    const bool last = m + 1 == graph.modules.size();
+    const NodeId head = module.head == NodeId::none && last ? graph.output : module.head;
+    if (head == NodeId::none) continue;
+    heads.push_back({.name = module.name, .module = static_cast<std::int32_t>(m), .head = head});
+  }
+  if (graph.modules.empty()) heads.push_back({.name = graph.name, .module = 0, .head = graph.output});
+  return heads;
+}
+
+double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
+double share(std::int64_t part, std::int64_t whole) {
+  return share(static_cast<double>(part), static_cast<double>(whole));
+}
+
+// Adds up what the sink sees. One sample at a time and in order, so sums do not depend on threads.
+class Tally {
+ public:
+  Tally(const Graph& graph, const EvaluateOptions& options)
+      : graph_(graph), options_(options), heads_(heads_of(graph)), counts_(heads_.size()), paid_(paid_up_to(graph)) {
+    classes_ = element_count(graph.node(heads_.back().head).type.shape);
+    if (options.confusion) confusion_.resize(static_cast<std::size_t>(classes_ * classes_));
+  }
+
+  Prediction add(const FrameResult& result, std::int64_t i, std::int32_t label);
+  EvaluateReport report(RunReport run) const;
+
+ private:
+  HeadAnswer ask(const HeadReport& head, const FrameResult& result, std::int64_t i, std::int32_t label,
+                 HeadCounts& counts) const;
+  void leave(std::size_t head, const Prediction& prediction);
+
+  const Graph& graph_;
+  const EvaluateOptions& options_;
+  std::vector<HeadReport> heads_;
+  std::vector<HeadCounts> counts_;
+  std::vector<double> paid_;
+  double spent_ = 0;
+  std::int64_t samples_ = 0, labelled_ = 0, classes_ = 0;
+  std::vector<std::int64_t> confusion_;
+};
+
+HeadAnswer Tally::ask(const HeadReport& head, const FrameResult& result, std::int64_t i, std::int32_t label,
+                      HeadCounts& counts) const {
+  const ConstTensorView output = result.output(head.head);
+  std::vector<float> logits(output.sample(i), output.sample(i) + output.sample_size());
+  const OpDef* op = graph_.node(head.head).op;
+  if (op != nullptr && std::string_view(op->name) == "softmax")
+    for (float& value : logits) value = std::log(std::max(value, 1e-30F));
+  const HeadAnswer answer = answer_of(logits);
+  if (label < 0) return answer;
+  if (label >= output.sample_size())
+    throw UserError(fmt::format("label {} of sample {}: node '{}' has {} classes, from 0", label, samples_,
+                                graph_.node(head.head).name, output.sample_size()));
+  counts.correct += answer.answer == label ? 1 : 0;
+  counts.cross_entropy += answer.log_normalizer - static_cast<double>(logits[static_cast<std::size_t>(label)]);
+  return answer;
+}
+
+void Tally::leave(std::size_t head, const Prediction& prediction) {
+  HeadCounts& counts = counts_[head];
+  ++counts.left;
+  spent_ += paid_[static_cast<std::size_t>(heads_[head].module)];
+  if (prediction.label < 0) return;
+  ++counts.left_labelled;
+  counts.left_correct += prediction.answer == prediction.label ? 1 : 0;
+  const bool counted = options_.confusion && prediction.answer < classes_ && prediction.label < classes_;
+  if (counted) ++confusion_[static_cast<std::size_t>(prediction.label * classes_ + prediction.answer)];
+}
+
+Prediction Tally::add(const FrameResult& result, std::int64_t i, std::int32_t label) {
+  Prediction prediction{.sample = samples_, .label = label};
+  bool left = false;
+  for (std::size_t h = 0; h < heads_.size(); ++h) {
+    const HeadAnswer answer = ask(heads_[h], result, i, label, counts_[h]);
+    const bool last = h + 1 == heads_.size();
+    const bool sure = options_.early_exit.has_value() && may_leave(*options_.early_exit, answer);
+    if (left || !(last || sure)) continue;
+    left = true;
+    prediction.answer = answer.answer;
+    prediction.probability = static_cast<float>(answer.probability);
+    prediction.module = heads_[h].module;
+    leave(h, prediction);
+  }
+  ++samples_;
+  labelled_ += label < 0 ? 0 : 1;
+  return prediction;
+}
+
+EvaluateReport Tally::report(RunReport run) const {
+  EvaluateReport report;
+  report.run = std::move(run);
+  report.labelled = labelled_;
+  report.heads = heads_;
+  report.classes = classes_;
+  report.confusion = confusion_;
+  std::int64_t correct = 0;
+  for (std::size_t h = 0; h < heads_.size(); ++h) {
+    const HeadCounts& counts = counts_[h];
+    HeadReport& head = report.heads[h];
+    head.accuracy = share(counts.correct, labelled_);
+    head.cross_entropy = share(counts.cross_entropy, static_cast<double>(labelled_));
+    head.left = counts.left;
+    head.left_share = share(counts.left, samples_);
+    head.left_accuracy = share(counts.left_correct, counts.left_labelled);
+    correct += counts.left_correct;
+  }
+  report.accuracy = share(correct, labelled_);
+  const double everything = paid_.back() * static_cast<double>(samples_);
+  report.compute_saved = everything > 0 ? 1 - spent_ / everything : 0;
+  report.samples_per_s = share(static_cast<double>(samples_), report.run.seconds);
+  return report;
+}
+
+}  // namespace
+
+HeadAnswer answer_of(std::span<const float> logits) {
+  HeadAnswer answer;
+  for (std::size_t k = 1; k < logits.size(); ++k)
+    if (logits[k] > logits[static_cast<std::size_t>(answer.answer)]) answer.answer = static_cast<std::int32_t>(k);
+  const auto largest = static_cast<double>(logits[static_cast<std::size_t>(answer.answer)]);
+  double sum = 0;
+  double weighted = 0;  // Σ exp(d)·d, with d = logit - largest
+  for (const float logit : logits) {
+    const double d = static_cast<double>(logit) - largest;
+    const double e = std::exp(d);
+    sum += e;
+    weighted += e > 0 ? e * d : 0;
+  }
+  answer.probability = 1 / sum;
+  answer.entropy = std::log(sum) - weighted / sum;
+  answer.log_normalizer = largest + std::log(sum);
+  return answer;
+}
+
+bool may_leave(const EarlyExitSpec& rule, const HeadAnswer& answer) {
+  assert(rule.rule == "max_probability" || rule.rule == "entropy");
+  if (rule.rule == "entropy") return answer.entropy <= rule.threshold;
+  return answer.probability >= rule.threshold;
+}
+
+EvaluateReport evaluate(const Graph& graph, const Weights& weights, const LabelledSource& source,
+                        const EvaluateOptions& options, const std::function<void(const Prediction&)>& on_prediction) {
+  Flow flow(graph, weights, options.flow);
+  Tally tally(graph, options);
+  const std::int64_t batch = options.flow.batch;
+  std::vector<std::int32_t> labels(static_cast<std::size_t>(options.flow.in_flight * batch), -1);
+  // Frames under way have different seq modulo in_flight: each has a row of its own.
+  const auto labels_of = [&](std::int64_t seq) {
+    const std::int64_t row = seq % options.flow.in_flight;
+    return std::span(labels).subspan(static_cast<std::size_t>(row * batch), static_cast<std::size_t>(batch));
+  };
+  const auto fill = [&](std::int64_t seq, TensorView input) { return source(seq, input, labels_of(seq)); };
+  const auto count = [&](const FrameResult& result) {
+    for (std::int64_t i = 0; i < result.count; ++i) {
+      const std::int32_t label = labels_of(result.seq)[static_cast<std::size_t>(i)];
+      const Prediction prediction = tally.add(result, i, label);
+      if (on_prediction) on_prediction(prediction);
+    }
+  };
+  return tally.report(flow.run(fill, count));
+}
+
+}  // namespace cleave

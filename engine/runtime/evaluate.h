@@ -1,0 +1,74 @@
+// Evaluation: a graph's answers on labelled samples; accuracy of every head and what early exits would save.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/runtime/flow.h"
+#include "engine/runtime/predictions.h"
+#include "graphs/graph.h"
+#include "graphs/model_spec.h"
+
+namespace cleave {
+
+// Fills up to `input.batch` samples of frame `seq` and their classes (-1 = not known) and returns how many; 0 = the
+// end. Called like a FrameSource.
+using LabelledSource = std::function<std::int64_t(std::int64_t seq, TensorView input, std::span<std::int32_t> labels)>;
+
+struct EvaluateOptions {
+  FlowOptions flow{};
+  std::optional<EarlyExitSpec> early_exit{};  // not given: the last module answers
+  bool confusion = false;                     // count answers by label
+};
+
+// One module that has a head; for a graph without one, its output counts as the head.
+struct HeadReport {
+  std::string name;         // of the module
+  std::int32_t module = 0;  // its place, from 0
+  NodeId head = NodeId::none;
+  double accuracy = 0;       // share of the labelled samples its own answer is right for; 0 when none is labelled
+  double cross_entropy = 0;  // mean over the labelled samples, in nats
+  std::int64_t left = 0;     // samples that it gave the answer for
+  double left_share = 0;     // of all samples
+  double left_accuracy = 0;  // of the labelled among these; 0 when there are none
+};
+
+struct EvaluateReport {
+  RunReport run;              // run.samples were answered
+  std::int64_t labelled = 0;  // samples with a known class
+  double accuracy = 0;        // of the answers given
+  double compute_saved = 0;   // share of multiply-adds and binary ops of the modules not needed
+  double samples_per_s = 0;
+  std::vector<HeadReport> heads;
+  std::int64_t classes = 0;             // of the last head
+  std::vector<std::int64_t> confusion;  // [label][answer], empty unless asked for
+};
+
+// Runs `graph` over all samples of `source`. A sample leaves at the first module whose head is sure enough: largest
+// probability ≥ threshold (`max_probability`) or entropy ≤ threshold nats (`entropy`) of the softmax of its logits; the
+// last module always answers. Leaving at module m is counted as the bodies and heads of modules 0…m; all heads are
+// computed all the same, as their accuracy is reported. A head that ends in softmax gives its probabilities itself.
+// `on_prediction`, when given, gets the answers in order. Throws as Flow::run, and UserError for a label that is not a
+// class of the head.
+EvaluateReport evaluate(const Graph& graph, const Weights& weights, const LabelledSource& source,
+                        const EvaluateOptions& options,
+                        const std::function<void(const Prediction&)>& on_prediction = nullptr);
+
+// What a head says about one sample.
+struct HeadAnswer {
+  std::int32_t answer = 0;  // the first class with the largest probability
+  double probability = 0;
+  double entropy = 0;         // -Σ p log p, in nats
+  double log_normalizer = 0;  // log Σ exp(logit): −log p(class) = log_normalizer − logit
+};
+
+// Returns the answer of `logits`.
+HeadAnswer answer_of(std::span<const float> logits);
+// Returns whether `answer` is sure enough to leave with.
+bool may_leave(const EarlyExitSpec& rule, const HeadAnswer& answer);
+
+}  // namespace cleave
