@@ -1,0 +1,66 @@
+// The hot loops of training, over lanes (images) that lie side by side: rows of `lanes` floats, lanes a multiple of 16.
+// One table per instruction set; `train_kernels()` picks the best one the processor has. Included by the files that are
+// compiled once per instruction set, so nothing here may define an inline function.
+#pragma once
+
+#include <cstdint>
+
+namespace cleave {
+
+// Images per block are a multiple of this.
+inline constexpr std::int64_t kLaneStep = 16;
+// Largest number of images per block.
+inline constexpr std::int64_t kMaxLanes = 512;
+
+// Cross-entropy of a block of images. Row c of the logits is logits[c], row c of exp(logit - shift) is terms[c].
+struct CrossEntropyArgs {
+  const float* const* logits;  // [classes] rows, under the proposal
+  std::int64_t classes;
+  std::int64_t lanes;
+  std::int64_t used;           // lanes that hold an image; the others count nothing
+  const std::int32_t* labels;  // [lanes], -1 behind `used`
+  const std::int32_t* changed_classes;
+  std::int64_t changed_count;  // `changed_terms` is [changed_count][lanes]
+  const float* const* terms;   // [classes] rows: the rows of `new_terms` for changed classes, the old ones for others
+  float* new_terms;            // whole: [classes][lanes]; part: [changed_count][lanes]
+  const float* old_margin;     // [lanes], shift - logit of the label
+  float* new_margin;           // [lanes]
+  const float* old_shift;      // [lanes], read by the partial evaluation
+  float* new_shift;            // [lanes], written by the whole one
+};
+
+struct TrainKernels {
+  const char* isa_name;
+  // y += a·x
+  void (*axpy)(float* y, const float* x, float a, std::int64_t n);
+  // out = base + a·x
+  void (*add_scaled)(float* out, const float* base, const float* x, float a, std::int64_t n);
+  // out = a·x + b
+  void (*affine)(float* out, const float* x, float a, float b, std::int64_t n);
+  // out = x - y
+  void (*subtract)(float* out, const float* x, const float* y, std::int64_t n);
+  // out[r] = Σ_i weights[r·inputs + i]·x[i], for rows of `lanes` floats; each sum runs from i = 0 on.
+  void (*dense)(float* const* out, const float* const* weights, const float* const* x, std::int64_t rows,
+                std::int64_t inputs, std::int64_t lanes);
+  void (*relu)(float* out, const float* x, std::int64_t n);
+  // +1 where x ≥ 0, else -1.
+  void (*sign)(float* out, const float* x, std::int64_t n);
+  void (*sigmoid)(float* out, const float* x, std::int64_t n);
+  // exp(x), relative error below 3e-7 for x in [-87, 88], the bounds' values beyond them.
+  void (*exponential)(float* out, const float* x, std::int64_t n);
+  // True when the rows hold the same values (+0 equals -0; NaN equals nothing).
+  bool (*equal)(const float* x, const float* y, std::int64_t n);
+  // Returns the sum of the losses, from all logits: writes shift, new_margin and new_terms. NaN when a logit is not
+  // finite.
+  double (*cross_entropy)(const CrossEntropyArgs& args);
+  // The same from the changed logits only. NaN when the terms have left the range in which they are exact: the caller
+  // then evaluates the whole.
+  double (*cross_entropy_part)(const CrossEntropyArgs& args);
+};
+
+// The fastest table this processor can run.
+const TrainKernels& train_kernels();
+// The table of one instruction set ("baseline", "avx2", "avx512"), null when this processor or build lacks it.
+const TrainKernels* train_kernels_for(const char* isa_name);
+
+}  // namespace cleave
