@@ -130,11 +130,13 @@ struct OpDef {
   // Computes a batch in the inference layout. May not throw on inputs of the inferred type.
   void (*forward)(const ForwardArgs& args);
 
-  // Training: which output channels change when these channels of the inputs and these weights do. Null (with
-  // `update`): the trainer recomputes the node with `forward`.
-  ChangedChannels (*reach)(const Params& params, std::span<const ChangedChannels> inputs,
-                           std::span<const WeightMove> moves, const LayerWeights* weights) = nullptr;
+  // Training: which output channels change when these channels of the inputs (of these types) and these weights do.
+  // Null (with `update`): the trainer recomputes the node with `forward`.
+  ChangedChannels (*reach)(const Params& params, std::span<const TensorType> types,
+                           std::span<const ChangedChannels> inputs, std::span<const WeightMove> moves,
+                           const LayerWeights* weights) = nullptr;
   // Recomputes the changed channels of a block from the old values and the changes; equals `forward` up to rounding.
+  // Where all channels of all inputs changed it reads neither old values nor the old output.
   void (*update)(const UpdateArgs& args) = nullptr;
 
   bool elementwise = false;  // output[i] depends on input[i] only: may run in place and be fused into its producer

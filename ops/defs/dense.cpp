@@ -3,6 +3,7 @@
 
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -73,6 +74,8 @@ constinit const OpDef kDense = {.name = "dense",
                                 .weights = weights,
                                 .cost = cost,
                                 .pack = pack,
-                                .forward = forward};
+                                .forward = forward,
+                                .reach = reach_dense,
+                                .update = update_dense};
 
 }  // namespace cleave

@@ -6,6 +6,7 @@
 
 #include "ops/core/op.h"
 #include "ops/defs/common.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -25,6 +26,7 @@ void map_values(const ForwardArgs& args, Function function) {
 
 // Returns the row of an elementwise op without parameters.
 constexpr OpDef activation(const char* name, const char* doc, void (*forward)(const ForwardArgs&),
+                           void (*update)(const UpdateArgs&),
                            TensorType (*infer)(const Params&,
                                                std::span<const TensorType>) = infer_same_shape<DType::f32>) {
   return {.name = name,
@@ -35,6 +37,8 @@ constexpr OpDef activation(const char* name, const char* doc, void (*forward)(co
           .cost = traffic_cost,
           .pack = nullptr,
           .forward = forward,
+          .reach = reach_elementwise,
+          .update = update,
           .elementwise = true};
 }
 

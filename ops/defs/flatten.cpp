@@ -1,5 +1,6 @@
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -32,6 +33,8 @@ constinit const OpDef kFlatten = {.name = "flatten",
                                   .weights = nullptr,
                                   .cost = traffic_cost,
                                   .pack = nullptr,
-                                  .forward = forward};
+                                  .forward = forward,
+                                  .reach = reach_flatten,
+                                  .update = update_flatten};
 
 }  // namespace cleave

@@ -12,6 +12,6 @@ void forward(const ForwardArgs& args) {
 }  // namespace
 
 // - relu
-constinit const OpDef kRelu = activation("relu", "max(x, 0)", forward);
+constinit const OpDef kRelu = activation("relu", "max(x, 0)", forward, update_relu);
 
 }  // namespace cleave

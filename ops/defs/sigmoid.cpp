@@ -14,6 +14,6 @@ void forward(const ForwardArgs& args) {
 }  // namespace
 
 // - sigmoid
-constinit const OpDef kSigmoid = activation("sigmoid", "1 / (1 + exp(-x))", forward);
+constinit const OpDef kSigmoid = activation("sigmoid", "1 / (1 + exp(-x))", forward, update_sigmoid);
 
 }  // namespace cleave

@@ -12,7 +12,7 @@ void forward(const ForwardArgs& args) {
 }  // namespace
 
 // - sign
-constinit const OpDef kSign =
-    activation("sign", "+1 where x >= 0, else -1; one bit on a wire", forward, infer_same_shape<DType::bit>);
+constinit const OpDef kSign = activation("sign", "+1 where x >= 0, else -1; one bit on a wire", forward, update_sign,
+                                         infer_same_shape<DType::bit>);
 
 }  // namespace cleave

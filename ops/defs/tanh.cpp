@@ -14,6 +14,6 @@ void forward(const ForwardArgs& args) {
 }  // namespace
 
 // - tanh
-constinit const OpDef kTanh = activation("tanh", "hyperbolic tangent", forward);
+constinit const OpDef kTanh = activation("tanh", "hyperbolic tangent", forward, update_tanh);
 
 }  // namespace cleave
