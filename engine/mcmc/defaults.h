@@ -1,0 +1,34 @@
+// What a model that states nothing is trained with. Chosen by measurement on Fashion-MNIST with 10 000 training images
+// held out (bench/train_bench.cpp runs the same settings); the test set was not looked at.
+#pragma once
+
+#include <cstdint>
+
+namespace cleave {
+
+// Real weights: a normal prior, a normal random walk of one weight at a time. Written as the language writes them,
+// because they are the fallbacks of its fields, too.
+inline constexpr const char* kPriorScale = "1";
+inline constexpr const char* kProposalScale = "0.1";
+// Weights selected at a time, of real layers and of binary ones, and how many of them a flip turns round.
+inline constexpr std::int64_t kSelectedWeights = 1;
+inline constexpr std::int64_t kFlipCount = 1;
+
+// λ per image: the default for `reduce: sum`; for `mean` it is multiplied by the batch size, which is the same target.
+inline constexpr double kLambdaPerImage = 100;
+inline constexpr std::int64_t kBatch = 8192;
+inline constexpr std::int64_t kStepsPerBatch = 20000;
+inline constexpr double kPickBody = 0.5;
+inline constexpr double kPickHead = 0.5;
+
+// Biases and per-filter scales of a binary layer: how often one of their arrays is picked for each time the kernel is,
+// and the width of a scale's walk (of its logarithm: a scale stays positive).
+inline constexpr double kRealPartShare = 0.05;
+inline constexpr double kScaleWalk = 0.1;
+
+// Everything is computed anew after this many accepted steps, so that rounding cannot add up.
+inline constexpr std::int64_t kRefreshEvery = 5000;
+// Images per block of the training layout.
+inline constexpr std::int64_t kLanes = 256;
+
+}  // namespace cleave
