@@ -1,0 +1,57 @@
+#include "engine/mcmc/chain.h"
+
+#include <fmt/format.h>
+
+namespace cleave {
+
+Chain::Chain(const Graph& graph, ModuleId module, const LikelihoodDef& likelihood, const ChainOptions& options)
+    : graph_(graph), options_(options), plans_(plan_module(graph, module)), state_(graph, module, likelihood) {
+  if (plans_.empty()) throw UserError(fmt::format("module '{}' has no weights to train", graph.module(module).name));
+}
+
+void Chain::set_batch(const BlockBatch& batch, Weights& weights) {
+  weights_ = &weights;
+  images_ = batch.images;
+  ++batches_;
+  accepted_since_refresh_ = 0;
+  state_.set_batch(batch, weights);
+  log_prior_ = cleave::log_prior(plans_, weights);
+}
+
+double Chain::loss() const { return options_.mean ? state_.loss() / static_cast<double>(images_) : state_.loss(); }
+
+void Chain::count(const StepResult& result) {
+  const bool body = result.part == Part::body;
+  ++counts_.steps;
+  ++(body ? counts_.body_steps : counts_.head_steps);
+  if (!result.finite) ++counts_.not_finite;
+  if (!result.accepted) return;
+  ++(body ? counts_.body_accepted : counts_.head_accepted);
+  log_prior_ += result.log_prior;
+  if (++accepted_since_refresh_ != options_.refresh_every) return;
+  accepted_since_refresh_ = 0;
+  state_.refresh();
+}
+
+void Chain::run(std::int64_t steps, const std::function<void(const TraceRow&)>& trace, std::int64_t trace_every) {
+  const StepRule rule{.lambda = options_.mean ? options_.lambda / static_cast<double>(images_) : options_.lambda,
+                      .pick_body = options_.pick_body,
+                      .pick_head = options_.pick_head};
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const std::int64_t step = counts_.steps;
+    Rng rng(options_.seed, options_.stream, static_cast<std::uint64_t>(step));
+    const StepResult result = metropolis_step(state_, plans_, rule, *weights_, graph_, rng);
+    count(result);
+    if (trace && step % trace_every == 0)
+      trace({.step = step,
+             .batch = batches_ - 1,
+             .part = result.part,
+             .layer = &graph_.node(result.layer).name,
+             .accepted = result.accepted,
+             .loss = loss(),
+             .log_prior = log_prior_,
+             .log_ratio = result.log_ratio});
+  }
+}
+
+}  // namespace cleave
