@@ -1,0 +1,24 @@
+// Batches: in which order images are trained on, and a source of batches over images in memory.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "ops/core/tensor.h"
+
+namespace cleave {
+
+// Writes batch number `batch` of epoch `epoch` (both from 0) and returns how many images it has: at most `input.batch`,
+// fewer in an epoch's last batch, 0 where the epoch is over. `labels` has room for `input.batch`. Called by one thread
+// at a time, in order.
+using BatchSource = std::function<std::int64_t(std::int64_t epoch, std::int64_t batch, TensorView input,
+                                               std::span<std::int32_t> labels)>;
+
+// Returns 0 … count-1 in the order of epoch `epoch`: a function of (seed, epoch) (Fisher and Yates 1938, Durstenfeld).
+std::vector<std::int64_t> shuffled_order(std::int64_t count, std::uint64_t seed, std::int64_t epoch);
+// Returns a source that goes through these images and labels in a new order each epoch. They must outlive it.
+BatchSource shuffled_batches(ConstTensorView images, std::span<const std::int32_t> labels, std::uint64_t seed);
+
+}  // namespace cleave
