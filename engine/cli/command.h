@@ -48,7 +48,7 @@ std::span<const CommandDef> command_catalog();
 int run_program(const std::vector<std::string>& args);
 
 // The model language with every catalog of the program.
-const Language& cleave_language();
+Language cleave_language();
 
 // Reads a model as every command does: with --set and --seed applied.
 Model load_model(const std::string& path, const CommonOptions& common);

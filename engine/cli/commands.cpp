@@ -13,7 +13,6 @@ namespace cleave {
 
 std::function<ExitCode()> declare_check(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& common);
-std::function<ExitCode()> declare_graph(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_schema(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_version(CLI::App& app, const CommonOptions& common);
 
@@ -26,9 +25,6 @@ constexpr CommandDef kCommands[] = {
     {"show", "Shows a model as it is understood: defaults, includes and merges applied, or its graph.",
      "cleave show model.yaml --origin\ncleave show model.yaml --stage graph", "text|json", "3 model not valid",
      declare_show},
-    {"graph", "Draws the graph of a model.",
-     "cleave graph model.yaml\ncleave graph model.yaml --format svg > model.svg", "ascii|dot|svg|json",
-     "3 model not valid", declare_graph},
     {"schema", "Prints the JSON Schema of the model language, for editors.",
      "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, declare_schema},
     {"version", "Prints the version and what it was built with.", "cleave version\ncleave version --format json",
@@ -153,9 +149,8 @@ ExitCode parse_and_run(std::vector<std::string> args) {
   } catch (const CLI::ParseError& error) {
     const CLI::App* at = program.chosen(&index) == nullptr ? &program.app : program.subs[index];
     const std::vector<std::string> extras = at->remaining(true);
-    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
-      for (const std::string& extra : extras)
-        if (extra.starts_with("-")) unknown_option(*at, extra);
+    for (const std::string& extra : extras)  // an unknown option is the likelier cause of whatever else is wrong
+      if (extra.starts_with("-")) unknown_option(*at, extra);
     throw UserError(
         fmt::format("{}; `cleave {}--help` says more", error.what(), at == &program.app ? "" : at->get_name() + " "));
   }

@@ -140,7 +140,7 @@ std::span<const LikelihoodDef> likelihood_catalog() { return kLikelihoods; }
 std::vector<LawDef> likelihood_laws() {
   std::vector<LawDef> laws;
   for (const LikelihoodDef& def : kLikelihoods)
-    laws.push_back({def.name, def.doc, def.fields, def.shorthand, def.runs()});
+    laws.push_back({def.name, def.doc, def.fields, def.shorthand, nullptr, def.runs()});
   return laws;
 }
 

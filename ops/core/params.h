@@ -96,6 +96,11 @@ struct Law {
   bool operator==(const Law&) const = default;
 };
 
+// Returns LawDef::weights of a law that may govern real weights, weights on a grid of two values, or both.
+constexpr const char* weights_of(bool on_reals, bool on_grids) {
+  return on_reals && on_grids ? nullptr : on_reals ? "real" : "binary";
+}
+
 // Returns "student_t: {df: 1, scale: 0.03}".
 std::string to_text(const Law& law);
 

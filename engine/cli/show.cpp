@@ -1,0 +1,36 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "engine/cli/command.h"
+#include "graphs/doc_text.h"
+#include "graphs/graph_text.h"
+
+namespace cleave {
+
+std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& common) {
+  struct Options {
+    std::string file;
+    std::string stage = "spec";
+    bool origin = false;
+    bool fused = false;
+  };
+  const auto options = std::make_shared<Options>();
+  app.add_option("MODEL", options->file, "model or swarm file")->required()->type_name("FILE");
+  app.add_option("--stage", options->stage, "spec: the file as understood; graph: nodes, shapes, weights, work")
+      ->check(CLI::IsMember({"spec", "graph"}))
+      ->capture_default_str()
+      ->type_name("spec|graph");
+  app.add_flag("--origin", options->origin, "after each value of the spec, where it came from");
+  app.add_flag("--fused", options->fused, "the graph as inference runs it, after the passes");
+  return [options, &common] {
+    Model model = load_model(options->file, common);
+    if (options->fused) fuse_for_inference(model.graph);
+    const bool json = common.format == "json";
+    if (options->stage == "graph") print_result(json ? graph_to_json(model.graph) : to_text(model.graph));
+    else print_result(json ? doc_to_json(model.reading.doc) : doc_to_yaml(model.reading.doc, options->origin));
+    return ExitCode::done;
+  };
+}
+
+}  // namespace cleave
