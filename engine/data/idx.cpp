@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::int64_t kClasses = 10;
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
-constexpr std::int64_t kImagesHead = 16;  // magic, count, rows, cols
-constexpr std::int64_t kLabelsHead = 8;   // magic, count
 
 std::int64_t big_endian(ByteSpan bytes, std::size_t at) {
   std::int64_t number = 0;
@@ -90,10 +88,10 @@ std::vector<std::string> find_idx(const DatasetRequest& request, FilePlaces plac
 }
 
 Dataset load_idx(const DatasetRequest& request, const char* name, const std::vector<std::string>& files) {
-  Dataset set = parse_idx_images(read_idx(files[0], kImagesHead), files[0]);
+  Dataset set = parse_idx_images(read_idx(files[0], kIdxImagesHead), files[0]);
   set.name = name;
   set.classes = kClasses;
-  set.labels = parse_idx_labels(read_idx(files[1], kLabelsHead), kClasses, files[1]);
+  set.labels = parse_idx_labels(read_idx(files[1], kIdxLabelsHead), kClasses, files[1]);
   if (static_cast<std::int64_t>(set.labels.size()) != set.count)
     throw RunError(
         fmt::format("{} has {} pictures, but {} has {} labels", files[0], set.count, files[1], set.labels.size()));
@@ -104,21 +102,21 @@ Dataset load_idx(const DatasetRequest& request, const char* name, const std::vec
 }  // namespace
 
 Dataset parse_idx_images(Bytes file, const std::string& path) {
-  check_head(file, kImagesHead, 0x803, path);
+  check_head(file, kIdxImagesHead, 0x803, path);
   Dataset set;
   set.count = big_endian(file, 4);
   set.shape = {1, big_endian(file, 8), big_endian(file, 12)};
   if (set.count == 0 || set.shape[1] == 0 || set.shape[2] == 0)
     throw RunError(
         fmt::format("{}: holds no pictures: its header states {} of {} pixels", path, set.count, to_text(set.shape)));
-  file.erase(file.begin(), file.begin() + kImagesHead);
+  file.erase(file.begin(), file.begin() + kIdxImagesHead);
   set.bytes = std::move(file);
   return set;
 }
 
 std::vector<std::int32_t> parse_idx_labels(ByteSpan file, std::int64_t classes, const std::string& path) {
-  check_head(file, kLabelsHead, 0x801, path);
-  const ByteSpan bytes = file.subspan(kLabelsHead);
+  check_head(file, kIdxLabelsHead, 0x801, path);
+  const ByteSpan bytes = file.subspan(kIdxLabelsHead);
   for (std::size_t i = 0; i < bytes.size(); ++i)
     if (bytes[i] >= classes)
       throw RunError(fmt::format("{}: label {} is {}, expected 0 to {}", path, i, bytes[i], classes - 1));

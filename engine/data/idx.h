@@ -10,6 +10,9 @@
 
 namespace cleave {
 
+inline constexpr std::int64_t kIdxImagesHead = 16;  // bytes: magic, count, rows, columns
+inline constexpr std::int64_t kIdxLabelsHead = 8;   // magic, count
+
 // Returns the pictures of an inflated IDX file of bytes, `00 00 08 03 count rows cols …`, as [1, rows, cols], without
 // labels. Throws RunError beginning with `path` when magic, sizes or length are wrong.
 Dataset parse_idx_images(Bytes file, const std::string& path);
@@ -19,7 +22,7 @@ Dataset parse_idx_images(Bytes file, const std::string& path);
 std::vector<std::int32_t> parse_idx_labels(ByteSpan file, std::int64_t classes, const std::string& path);
 
 // Returns the bytes of an IDX file, inflated if it is a gzip file: no more than its header states, and one byte behind
-// that if there are more. `head_bytes` is the size of the header.
+// that if there are more (an error of gzip files). `head_bytes` is the size of the header.
 Bytes inflate_idx(ByteSpan file, std::int64_t head_bytes, const std::string& path);
 
 // The catalog's functions. Files: {train,t10k}-{images-idx3,labels-idx1}-ubyte, also with .idx3/.idx1, also .gz. A
