@@ -21,8 +21,9 @@ Dataset parse_idx_images(Bytes file, const std::string& path);
 // `classes`.
 std::vector<std::int32_t> parse_idx_labels(ByteSpan file, std::int64_t classes, const std::string& path);
 
-// Returns the bytes of an IDX file, inflated if it is a gzip file: no more than its header states, and one byte behind
-// that if there are more (an error of gzip files). `head_bytes` is the size of the header.
+// Returns the bytes of an IDX file, inflated if it is a gzip file; of one whose header the parsers will refuse, only
+// the header. `head_bytes` is the header's size. Throws RunError when the gzip data is damaged or longer than the
+// header states.
 Bytes inflate_idx(ByteSpan file, std::int64_t head_bytes, const std::string& path);
 
 // The catalog's functions. Files: {train,t10k}-{images-idx3,labels-idx1}-ubyte, also with .idx3/.idx1, also .gz. A

@@ -129,16 +129,22 @@ TEST(WeightsFile, PythonsHeaderWithSpacesAndAnyOrderIsRead) {
   EXPECT_EQ(parsed(file_of(header, floats({1, 2, 3, 4, 5, 6}))), (std::vector<float>{1, 2, 3, 4, 5, 6}));
 }
 
-TEST(WeightsFile, AllMismatchesAreListedAtOnce) {
-  const TestFolder folder;
+// small_graph with a mistake of each kind.
+Graph misfitting_graph() {
   Graph graph = small_graph();
-  write_weights(folder.path("w"), graph, initial_weights(graph, 5), {});
   graph.nodes[1].weights[0].shape = {8, 3, 3, 3};
   graph.nodes[1].weights[1].name = "bais";
   graph.nodes[3].weight_type.grid = Grid::bit;
   graph.nodes[4].weight_type = {};
-  EXPECT_EQ(error_of<UserError>([&] { read_weights(folder.path("w"), graph); }),
-            folder.path("w") +
+  return graph;
+}
+
+TEST(WeightsFile, AllMismatchesAreListedAtOnce) {
+  const TestFolder folder;
+  const std::string path = folder.path("w");
+  write_weights(path, small_graph(), initial_weights(small_graph(), 5), {});
+  EXPECT_EQ(error_of<UserError>([&] { read_weights(path, misfitting_graph()); }),
+            path +
                 ": does not fit the model small: 5 mismatches\n"
                 "  shape: stem.weight: file 4x3x3x3, model 8x3x3x3\n"
                 "  type: sign.weight: file binary -1 1 [5, 13], model binary 0 1 [5, 13]\n"
@@ -198,7 +204,6 @@ TEST(WriteWeights, MissingFoldersAreNamed) {
             path + ": cannot write: No such file or directory");
 }
 
-// /dev/full fails every write with "no space left"; as a folder's stand-in it is refused even before.
 TEST(WriteWeights, DevicesAreNotReplaced) {
   EXPECT_EQ(error_of<RunError>([] { write_weights("/dev/full", one_layer(), initial_weights(one_layer(), 1), {}); }),
             "/dev/full: cannot write: is not a regular file");

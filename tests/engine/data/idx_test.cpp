@@ -80,11 +80,17 @@ TEST(IdxLabels, OutOfRangeNamesTheIndex) {
   EXPECT_EQ(parse_idx_labels(labels({0, 9}), 10, "f"), (std::vector<std::int32_t>{0, 9}));
 }
 
-TEST(InflateIdx, AGzipBombIsNotInflated) {
+TEST(InflateIdx, StopsAtWhatTheHeaderStates) {
   const Bytes bomb = gzipped(big_endian({0x803, 1, 2, 3}) + Bytes(50'000'000));
-  const Bytes inflated = inflate_idx(big_endian({0x803}), 16, "f");
-  EXPECT_EQ(inflated.size(), 4U);
-  EXPECT_EQ(error_of<RunError>([&] { inflate_idx(bomb, 16, "f"); }), "f: inflates to more than 22 bytes");
+  EXPECT_EQ(error_of<RunError>([&] { inflate_idx(bomb, kIdxImagesHead, "f"); }), "f: inflates to more than 22 bytes");
+}
+
+TEST(InflateIdx, AWrongHeaderIsLeftToTheParser) {
+  const Bytes swapped = inflate_idx(gzipped(labels(Bytes(100))), kIdxImagesHead, "f");
+  EXPECT_EQ(image_fault(swapped), "f: begins with 00000801, a file of labels, expected 00000803, a file of pictures");
+  const Bytes huge = inflate_idx(gzipped(big_endian({0x801, 0xFFFFFFFF}) + Bytes(1'000'000)), kIdxLabelsHead, "f");
+  EXPECT_EQ(label_fault(huge),
+            "f: its header states 4294967295 entries: more than the 1073741824 bytes a file may have");
 }
 
 TEST(Mnist, ReadsPlainAndGzippedFilesAlike) {
