@@ -27,6 +27,8 @@
 #include <tuple>
 #include <utility>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <tbb/flow_graph.h>
@@ -45,6 +47,11 @@ using Message = Frame*;
 using Outputs = std::tuple<Frame*>;  // a multifunction_node needs one; never connected
 using TaskNode = tbb::flow::multifunction_node<Message, Outputs>;
 using InlineNode = tbb::flow::multifunction_node<Message, Outputs, tbb::flow::lightweight>;
+
+// Bytes of the machine's memory.
+double machine_bytes() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -313,14 +320,20 @@ void Flow::State::wait_until_finished() {
 }
 
 Flow::Flow(const Graph& graph, const Weights& weights, const FlowOptions& options) {
+  constexpr double kMib = 1024.0 * 1024.0;
+  const auto frame_mib = static_cast<double>(frame_bytes(graph, options.batch)) / kMib;
+  const double pool_mib = frame_mib * static_cast<double>(options.in_flight);
+  const auto too_large = [&](const std::string& why) {
+    return RunError(fmt::format("{} frames of {:.1f} MiB {}; a smaller batch or fewer in flight need less",
+                                options.in_flight, frame_mib, why));
+  };
+  // Asking the allocator is not enough: Linux promises more than there is and kills the program later.
+  const double machine_mib = machine_bytes() / kMib;
+  if (pool_mib > machine_mib) throw too_large(fmt::format("do not fit in {:.0f} MiB of memory", machine_mib));
   try {
     state_ = std::make_shared<State>(graph, weights, options);
   } catch (const std::bad_alloc&) {
-    const double mib = static_cast<double>(frame_bytes(graph, options.batch)) / (1024 * 1024);
-    throw RunError(
-        fmt::format("not enough memory for {} frames of {:.1f} MiB; a smaller batch or fewer in flight need "
-                    "less",
-                    options.in_flight, mib));
+    throw too_large("are more memory than there is left");
   }
 }
 
