@@ -303,7 +303,8 @@ std::string Flow::State::stall_message() const {
 
 // Waits on the caller's thread and watches whether the frames move. Throws RunError on a stall.
 void Flow::State::wait_until_finished() {
-  const std::chrono::duration<double> period(std::min(1.0, options.stall_s / 8));
+  const bool watched = options.stall_s > 0;
+  const std::chrono::duration<double> period(watched ? std::min(1.0, options.stall_s / 8) : 1.0);
   std::unique_lock lock(gate);
   Clock::time_point moved = Clock::now();
   std::uint64_t before = position();
@@ -311,7 +312,7 @@ void Flow::State::wait_until_finished() {
     const std::uint64_t now = position();
     if (now != before || in_source || delivering) moved = Clock::now();
     before = now;
-    if (seconds_since(moved) < options.stall_s) continue;
+    if (!watched || seconds_since(moved) < options.stall_s) continue;
     ended = abandoned = true;
     const std::string message = stall_message();
     for (const std::unique_ptr<Frame>& frame : frames) frame->failed = true;  // nothing more to compute

@@ -16,7 +16,7 @@ struct FlowOptions {
   std::int64_t batch = 1;                   // samples a frame holds
   std::int64_t in_flight = 4;               // frames under way at once
   int threads = 0;                          // 0 = as many as the machine has
-  double stall_s = 30;                      // nothing moves for so long: an error
+  double stall_s = 30;                      // nothing moves for so long: an error; 0 = wait for ever
   bool time_nodes = false;                  // fill RunReport::node_seconds
   const std::atomic<bool>* stop = nullptr;  // set by anyone: take no new frames, finish those under way
 };

@@ -42,6 +42,24 @@ TEST_P(FlowEqualsSequential, OnRandomGraphs) {
 INSTANTIATE_TEST_SUITE_P(ThreadsAndFrames, FlowEqualsSequential,
                          ::testing::Combine(::testing::Values(1, 2, 4), ::testing::Values(1, 2, 64)));
 
+TEST(Flow, BranchesOfOneFrameRunBesideEachOther) {
+  const tbb::global_control two(tbb::global_control::max_allowed_parallelism, 2);
+  std::atomic<int> count = 0;
+  Graph graph = input_graph(1);
+  const NodeId left = add_node(graph, kMeet, {NodeId{0}}, count_params(count));
+  const NodeId right = add_node(graph, kMeet, {NodeId{0}}, count_params(count));
+  add_node(graph, kMix, {left, right});
+  EXPECT_EQ(run_error(graph, {.in_flight = 1, .threads = 2, .stall_s = 10}, 1), "");
+}
+
+TEST(Flow, FramesRunBesideEachOther) {
+  const tbb::global_control two(tbb::global_control::max_allowed_parallelism, 2);
+  std::atomic<int> count = 0;
+  Graph graph = input_graph(1);
+  add_node(graph, kMeet, {NodeId{0}}, count_params(count));
+  EXPECT_EQ(run_error(graph, {.in_flight = 2, .threads = 2, .stall_s = 10}, 2), "");
+}
+
 TEST(Flow, GivesFramesToTheSinkInOrderOneAtATime) {
   const Graph graph = random_dag(3);
   Flow flow(graph, initial_weights(graph, 1), {.batch = 1, .in_flight = 8, .threads = 2});

@@ -63,6 +63,13 @@ void forward_block(const ForwardArgs& args) {
   forward_halve(args);
 }
 
+void forward_meet(const ForwardArgs& args) {
+  auto* count = reinterpret_cast<std::atomic<int>*>(args.params.integer("count"));
+  ++*count;
+  while (count->load() < 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  forward_halve(args);
+}
+
 void forward_tiny(const ForwardArgs& args) {
   volatile float small = 1e-30F;
   volatile float smaller = 1e-10F;
@@ -103,6 +110,7 @@ const OpDef kGain = gain_op();
 const OpDef kHalve = simple_op("halve", forward_halve);
 const OpDef kThrow = simple_op("throw", forward_throw);
 const OpDef kBlock = simple_op("block", forward_block);
+const OpDef kMeet = simple_op("meet", forward_meet);
 const OpDef kTiny = simple_op("tiny", forward_tiny);
 
 Graph input_graph(std::int64_t size) {
@@ -135,6 +143,12 @@ NodeId add_node(Graph& graph, const OpDef& op, std::vector<NodeId> inputs, Param
 Params flag_params(const std::atomic<bool>& flag) {
   Params params;
   params.set("flag", static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(&flag)));
+  return params;
+}
+
+Params count_params(const std::atomic<int>& count) {
+  Params params;
+  params.set("count", static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(&count)));
   return params;
 }
 

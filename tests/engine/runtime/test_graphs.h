@@ -16,6 +16,7 @@ extern const OpDef kGain;   // input·weight, the weight packed as twice itself
 extern const OpDef kHalve;  // elementwise, without parameters
 extern const OpDef kThrow;  // throws "out of luck" when the first value of the batch is at least `limit`
 extern const OpDef kBlock;  // waits until the flag whose address is in `flag` is set
+extern const OpDef kMeet;   // counts itself in at the address in `count` and waits until two have
 extern const OpDef kTiny;   // writes 1e-30·1e-10: 0 where denormals are flushed
 
 // A graph with only its input, a vector of `size`.
@@ -24,6 +25,8 @@ Graph input_graph(std::int64_t size);
 NodeId add_node(Graph& graph, const OpDef& op, std::vector<NodeId> inputs, Params params = {});
 // Returns parameters with the address of `flag`.
 Params flag_params(const std::atomic<bool>& flag);
+// Returns parameters with the address of `count`.
+Params count_params(const std::atomic<int>& count);
 // Returns a directed acyclic graph of 2 to 60 nodes with joins, several ends, fused adds and activations.
 Graph random_dag(std::uint64_t seed);
 
