@@ -121,7 +121,8 @@ TEST(Flow, FlushesDenormalsOnItsThreads) {
 }
 
 TEST(Flow, AStallNamesTheNode) {
-  std::atomic<bool> release = false;
+  static std::atomic<bool> release;  // outlives the threads that a stall leaves behind
+  release = false;
   Graph graph = chain(2);
   const NodeId blocked = add_node(graph, kBlock, {graph.output}, flag_params(release));
   add_node(graph, kHalve, {blocked});
@@ -129,7 +130,7 @@ TEST(Flow, AStallNamesTheNode) {
     EXPECT_EQ(run_error(graph, {.in_flight = 2, .threads = threads, .stall_s = 0.1}, 10),
               "nothing has moved for 0.1 s; waiting for node 'block_3' (block)");
   release = true;
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the threads left behind read the flag
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // let them end
 }
 
 TEST(Flow, ASlowSourceOrSinkIsNoStall) {
