@@ -1,0 +1,139 @@
+#include "engine/mcmc/step.h"
+
+#include <cmath>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/mcmc/chain.h"
+#include "ops/core/catalog.h"
+#include "tests/support/layer_graph.h"
+
+namespace cleave {
+namespace {
+
+const LikelihoodDef& cross_entropy() { return *find(likelihood_catalog(), "cross_entropy"); }
+
+BlockBatch two_classes() {
+  Tensor images(40, {6});
+  std::vector<std::int32_t> labels;
+  Rng rng(2, kTestStream, 0);
+  for (float& value : images.data) value = static_cast<float>(rng.normal());
+  for (std::int64_t i = 0; i < 40; ++i) labels.push_back(images.data[static_cast<std::size_t>(6 * i)] > 0 ? 1 : 0);
+  BlockBatch batch;
+  fill_batch(batch, static_cast<const Tensor&>(images).view(), labels, 16);
+  return batch;
+}
+
+TEST(AcceptanceRatio, AWorseLossIsAcceptedLess) {
+  EXPECT_LT(log_acceptance_ratio(2, 1.5, 0, 0), 0);
+  EXPECT_EQ(log_acceptance_ratio(2, 1.5, 0, 0), -3);
+  EXPECT_GT(log_acceptance_ratio(2, -1.5, 0, 0), 0);
+}
+
+TEST(AcceptanceRatio, ALikelierPriorAndAWayBackAreAcceptedMore) {
+  EXPECT_EQ(log_acceptance_ratio(2, 0, 0.5, 0), 0.5);
+  EXPECT_EQ(log_acceptance_ratio(2, 0, 0, 0.25), 0.25);
+}
+
+TEST(Step, ALossThatIsNotANumberIsRejectedAndCounted) {
+  const Graph graph = layer_graph({6}, {{{}, {{"dense", 2, {}, {{}, law("normal", "scale", 1e30), {}}}}}});
+  Weights weights = initial_weights(graph, 1);
+  weights[1].arrays[0].assign(12, 1e38F);
+  const Weights before = weights;
+  const BlockBatch batch = two_classes();
+  Chain chain(graph, ModuleId{0}, cross_entropy(), {.lambda = 1, .seed = 1, .stream = kTestStream});
+  chain.set_batch(batch, weights);
+  chain.run(50);
+  EXPECT_EQ(chain.counts().not_finite, 50);
+  EXPECT_EQ(weights, before);
+}
+
+TEST(Step, AWeightOutsideThePriorsSupportIsRejected) {
+  const Graph graph = layer_graph({6}, {{{}, {{"dense", 2, {}, {{"uniform", {}}, law("normal", "scale", 5.0), {}}}}}});
+  Weights weights = initial_weights(graph, 1);
+  weights[1].arrays[0].assign(12, 0.5F);
+  const BlockBatch batch = two_classes();
+  Chain chain(graph, ModuleId{0}, cross_entropy(), {.lambda = 0, .seed = 1, .stream = kTestStream});
+  chain.set_batch(batch, weights);
+  chain.run(500);
+  for (const float w : weights[1].arrays[0]) EXPECT_LE(std::abs(w), 1.0F);
+  EXPECT_GT(chain.counts().head_accepted, 10);
+  EXPECT_EQ(chain.counts().not_finite, 0);
+}
+
+TEST(Step, TheLogPriorIsKeptUpToDate) {
+  const LearningRule rule{law("student_t", "scale", 0.3), {}, law("uniform", "count", std::int64_t{3})};
+  const Graph graph = layer_graph({6}, {{{{"dense", 5, binary_scaled(), rule}, {"sign"}}, {{"dense", 2, {}, rule}}}});
+  Weights weights = initial_weights(graph, 1);
+  const BlockBatch batch = two_classes();
+  Chain chain(graph, ModuleId{0}, cross_entropy(), {.lambda = 0.1, .seed = 1, .stream = kTestStream});
+  chain.set_batch(batch, weights);
+  const double start = chain.log_prior();
+  chain.run(5000);
+  EXPECT_GT(std::abs(chain.log_prior() - start), 0.1);
+  EXPECT_NEAR(chain.log_prior(), log_prior(chain.plans(), weights), 1e-6);
+}
+
+TEST(Step, PickSaysHowOftenBodyAndHeadAreProposed) {
+  const Graph graph = layer_graph({6}, {{{{"dense", 5}}, {{"dense", 2}}}});
+  Weights weights = initial_weights(graph, 1);
+  const BlockBatch batch = two_classes();
+  Chain chain(graph, ModuleId{0}, cross_entropy(),
+              {.lambda = 1, .pick_body = 3, .pick_head = 1, .seed = 1, .stream = kTestStream});
+  chain.set_batch(batch, weights);
+  chain.run(4000);
+  EXPECT_NEAR(static_cast<double>(chain.counts().body_steps) / 4000, 0.75, 0.03);
+}
+
+TEST(Step, AColdChainLowersTheLoss) {
+  const Graph graph = layer_graph({6}, {{{{"dense", 5}, {"relu"}}, {{"dense", 2}}}});
+  Weights weights = initial_weights(graph, 1);
+  const BlockBatch batch = two_classes();
+  Chain chain(graph, ModuleId{0}, cross_entropy(), {.lambda = 100, .seed = 1, .stream = kTestStream});
+  chain.set_batch(batch, weights);
+  const double before = chain.loss();
+  chain.run(3000);
+  EXPECT_LT(chain.loss(), 0.5 * before);
+}
+
+TEST(Step, MeanAndSumAreTheSameChainWhenLambdaIsScaledByTheBatch) {
+  const Graph graph = layer_graph({6}, {{{{"dense", 5}, {"relu"}}, {{"dense", 2}}}});
+  const BlockBatch batch = two_classes();
+  std::vector<std::string> hashes;
+  for (const bool mean : {false, true}) {
+    Weights weights = initial_weights(graph, 1);
+    Chain chain(graph, ModuleId{0}, cross_entropy(),
+                {.lambda = mean ? 80.0 : 2.0, .mean = mean, .seed = 1, .stream = kTestStream});
+    chain.set_batch(batch, weights);
+    chain.run(500);
+    hashes.push_back(weights_hash(graph, weights));
+  }
+  EXPECT_EQ(hashes[0], hashes[1]);
+}
+
+// A walk over one scale with a prior and no data must follow the folded prior: its mean is sqrt(2/π).
+TEST(Step, TheScaleWalkKeepsThePriorOfScales) {
+  const Params normal = with_fallbacks({}, find(prior_catalog(), "normal")->fields);
+  WeightGroup group;
+  group.positive = true;
+  group.prior = find(prior_catalog(), "normal");
+  group.prior_params = normal;
+  Params width;
+  width.set("scale", 1.5);
+  float scale = 1;
+  double sum = 0;
+  for (std::uint64_t i = 0; i < 400000; ++i) {
+    Rng rng(9, kTestStream, i);
+    float next = scale;
+    const double q =
+        scale_walk().propose({width, WeightType::Grid::real, *group.prior, normal, {&scale, 1}, {&next, 1}}, rng);
+    const double prior = group_log_shape(group, {&next, 1}) - group_log_shape(group, {&scale, 1});
+    if (std::log(rng.uniform()) < log_acceptance_ratio(0, 0, prior, q)) scale = next;
+    sum += static_cast<double>(scale);
+  }
+  EXPECT_NEAR(sum / 400000, std::sqrt(2 / M_PI), 0.01);
+}
+
+}  // namespace
+}  // namespace cleave
