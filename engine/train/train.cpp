@@ -3,11 +3,14 @@
 // one writes the first half again. Modules touch different weights and different buffers, so a tick needs no locks.
 #include "engine/train/train.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
 #include <fmt/format.h>
 #include <tbb/blocked_range.h>
+#include <tbb/global_control.h>
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
@@ -174,6 +177,10 @@ TrainReport train(const Graph& graph, Weights& weights, const BatchSource& sourc
   Pipeline pipeline{graph, weights, options, hooks, make_workers(graph, options), {}, {}};
   Tensor images(options.batch, graph.node(graph.modules.front().input).type.shape);
   std::vector<std::int32_t> labels(static_cast<std::size_t>(options.batch));
+  // As many threads as asked for, also where the machine has fewer cores.
+  const tbb::global_control limit(
+      tbb::global_control::max_allowed_parallelism,
+      static_cast<std::size_t>(std::max(options.threads, tbb::info::default_concurrency())));
   tbb::task_arena arena(options.threads);
   TrainReport report;
   std::int64_t tick = 0;

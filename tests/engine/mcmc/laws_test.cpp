@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/mcmc/layer_plan.h"
+#include "ops/core/catalog.h"
+#include "tests/support/layer_graph.h"
+
+namespace cleave {
+namespace {
+
+const SelectorDef& selector(const char* name) { return *find(selector_catalog(), name); }
+
+// Returns the message of the error that planning a dense layer under this rule ends in.
+std::string refusal(const WeightType& type, const LearningRule& rule) {
+  try {
+    plan_layer(layer_graph({3}, {{{}, {{"dense", 2, type, rule}}}}), NodeId{1});
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::vector<WeightSlot> slots() {
+  return {{"weight", Role::kernel, {4, 3}, 0}, {"scale", Role::scale, {4}, 1}, {"bias", Role::bias, {4}, 0}};
+}
+
+TEST(Selectors, ReturnDistinctWeightsInOrder) {
+  const std::vector<std::int32_t> arrays = {0, 2};
+  Params params;
+  params.set("count", std::int64_t{7});
+  for (const SelectorDef& def : selector_catalog())
+    for (std::uint64_t i = 0; def.runs() && i < 200; ++i) {
+      Rng rng(1, kTestStream, i);
+      const std::vector<WeightRef> refs = def.select({params, slots(), arrays}, rng);
+      ASSERT_FALSE(refs.empty());
+      for (std::size_t k = 1; k < refs.size(); ++k) ASSERT_LT(refs[k - 1], refs[k]) << def.name;
+      for (const WeightRef& ref : refs) ASSERT_LT(ref.index, ref.array == 0 ? 12 : 4);
+    }
+}
+
+TEST(Selectors, OneFilterTakesItsRowAndItsBias) {
+  Rng rng(1, kTestStream, 0);
+  const std::vector<std::int32_t> arrays = {0, 2};
+  const std::vector<WeightRef> refs = selector("one_filter").select({{}, slots(), arrays}, rng);
+  ASSERT_EQ(refs.size(), 4U);
+  EXPECT_EQ(refs[0].index / 3, refs[2].index / 3);
+  EXPECT_EQ(refs[3], (WeightRef{2, refs[0].index / 3}));
+}
+
+TEST(Selectors, UniformPicksEveryWeightAlike) {
+  const std::vector<std::int32_t> arrays = {0, 2};
+  Params params;
+  params.set("count", std::int64_t{4});
+  std::vector<int> seen(16);
+  for (std::uint64_t i = 0; i < 16000; ++i) {
+    Rng rng(1, kTestStream, i);
+    for (const WeightRef& ref : selector("uniform").select({params, slots(), arrays}, rng))
+      ++seen[static_cast<std::size_t>(ref.array == 0 ? ref.index : 12 + ref.index)];
+  }
+  for (const int count : seen) EXPECT_NEAR(count, 4000, 250);
+}
+
+TEST(Selectors, UniformOfMoreThanAllTakesAll) {
+  const std::vector<std::int32_t> arrays = {1};
+  Params params;
+  params.set("count", std::int64_t{363});
+  Rng rng(1, kTestStream, 0);
+  EXPECT_EQ(selector("uniform").select({params, slots(), arrays}, rng).size(), 4U);
+}
+
+TEST(Proposals, FlipTurnsExactlyCountWeights) {
+  const ProposalDef& flip = *find(proposal_catalog(), "flip");
+  const PriorDef& prior = *find(prior_catalog(), "bernoulli");
+  Params params;
+  params.set("count", std::int64_t{3});
+  const std::vector<float> old_values = {1, -1, 1, 1, -1, -1, 1, -1};
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    Rng rng(1, kTestStream, i);
+    std::vector<float> values = old_values;
+    EXPECT_EQ(flip.propose({params, WeightType::Grid::sign, prior, {}, old_values, values}, rng), 0.0);
+    int flipped = 0;
+    for (std::size_t k = 0; k < values.size(); ++k) flipped += values[k] == -old_values[k] ? 1 : 0;
+    EXPECT_EQ(flipped, 3);
+  }
+}
+
+TEST(Proposals, TheLanguageSeesEveryRow) {
+  const std::vector<LawDef> laws = proposal_laws();
+  ASSERT_EQ(laws.size(), proposal_catalog().size());
+  for (std::size_t i = 0; i < laws.size(); ++i) EXPECT_EQ(laws[i].runs, proposal_catalog()[i].runs());
+  EXPECT_EQ(selector_laws().size(), selector_catalog().size());
+}
+
+TEST(LayerPlan, ARealLayerThatStatesNothingIsOneGroupUnderTheDefaults) {
+  const LayerPlan plan = plan_layer(layer_graph({3}, {{{}, {{"dense", 2}}}}), NodeId{1});
+  ASSERT_EQ(plan.groups.size(), 1U);
+  EXPECT_EQ(plan.groups[0].arrays, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_STREQ(plan.groups[0].prior->name, "normal");
+  EXPECT_STREQ(plan.groups[0].proposal->name, "normal");
+  EXPECT_GT(plan.groups[0].proposal_params.real("scale"), 0);
+}
+
+TEST(LayerPlan, ABinaryLayerFlipsItsKernelAndWalksItsScaleAndBias) {
+  const LearningRule rule{law("student_t", "scale", 0.2), {}, {}};
+  const LayerPlan plan = plan_layer(layer_graph({3}, {{{}, {{"dense", 2, binary_scaled(), rule}}}}), NodeId{1});
+  ASSERT_EQ(plan.groups.size(), 3U);
+  EXPECT_STREQ(plan.groups[0].prior->name, "bernoulli");
+  EXPECT_STREQ(plan.groups[0].proposal->name, "flip");
+  EXPECT_TRUE(plan.groups[1].positive);
+  EXPECT_EQ(plan.groups[1].proposal, &scale_walk());
+  EXPECT_STREQ(plan.groups[2].prior->name, "student_t");
+}
+
+TEST(LayerPlan, LawsForTwoValuesAreRefusedOnRealWeights) {
+  EXPECT_EQ(refusal({}, {law("bernoulli", "p", 0.5), {}, {}}),
+            "layer 'dense_1': the prior 'bernoulli' is for weights of two values, these are real");
+  EXPECT_EQ(refusal({}, {{}, {"flip", {}}, {}}),
+            "layer 'dense_1': the proposal 'flip' is for weights of two values, these are real");
+}
+
+TEST(LayerPlan, WhatDoesNotRunYetIsRefusedByName) {
+  EXPECT_EQ(refusal({}, {law("spike_slab", "p", 0.1), {}, {}}),
+            "layer 'dense_1': the prior 'spike_slab' cannot be trained with yet");
+  EXPECT_EQ(refusal({}, {{}, law("normal", "adapt.target", 0.2), {}}),
+            "layer 'dense_1': the proposal 'normal': 'adapt' cannot be trained with yet; state the scale");
+  EXPECT_EQ(refusal({.grid = WeightType::Grid::ternary, .bits = 2}, {}),
+            "layer 'dense_1': weights 'ternary' cannot be trained yet; real and binary ones can");
+}
+
+TEST(LayerPlan, DrawingFromAnImproperPriorIsRefused) {
+  EXPECT_EQ(refusal({}, {{"flat", {}}, {"independent", {}}, {}}),
+            "layer 'dense_1': proposal 'independent' draws from the prior, and 'flat' is improper");
+}
+
+TEST(LayerPlan, AMistypedLawGetsASuggestion) {
+  EXPECT_EQ(refusal({}, {{"norml", {}}, {}, {}}), "layer 'dense_1': there is no prior 'norml'; did you mean 'normal'?");
+}
+
+}  // namespace
+}  // namespace cleave

@@ -1,0 +1,157 @@
+#include "engine/train/train.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/train/trace.h"
+#include "tests/support/layer_graph.h"
+
+namespace cleave {
+namespace {
+
+// Images whose class is the brightest of their four quarters.
+struct Quarters {
+  Tensor images{230, {1, 4, 4}};
+  std::vector<std::int32_t> labels;
+
+  Quarters() {
+    Rng rng(4, kTestStream, 0);
+    for (std::int64_t i = 0; i < images.batch; ++i) {
+      const std::int64_t quarter = rng.below(4);
+      labels.push_back(static_cast<std::int32_t>(quarter));
+      for (std::int64_t p = 0; p < 16; ++p) {
+        const bool lit = p / 8 == quarter / 2 && p % 4 / 2 == quarter % 2;
+        images.data[static_cast<std::size_t>(16 * i + p)] = static_cast<float>(0.3 * rng.uniform() + (lit ? 0.6 : 0.0));
+      }
+    }
+  }
+  BatchSource source() const { return shuffled_batches(images.view(), labels, 1); }
+};
+
+Graph three_modules() {
+  return layer_graph({1, 4, 4}, {{{{"flatten"}, {"dense", 12, binary_scaled()}, {"sign"}}, {{"dense", 4}}},
+                                 {{{"dense", 10}, {"relu"}}, {{"dense", 4}}},
+                                 {{}, {{"dense", 6}, {"tanh"}, {"dense", 4}}}});
+}
+
+TrainOptions options_for(int threads) {
+  TrainOptions options;
+  options.epochs = 2;
+  options.batch = 100;
+  options.steps = 300;
+  options.threads = threads;
+  options.lanes = 16;
+  return options;
+}
+
+std::string hash_after(const TrainOptions& options) {
+  const Quarters data;
+  const Graph graph = three_modules();
+  Weights weights = initial_weights(graph, 3);
+  train(graph, weights, data.source(), options);
+  return weights_hash(graph, weights);
+}
+
+TEST(Train, WeightsAreTheSameForAnyNumberOfThreads) {
+  const std::string one = hash_after(options_for(1));
+  EXPECT_EQ(hash_after(options_for(2)), one);
+  EXPECT_EQ(hash_after(options_for(4)), one);
+}
+
+TEST(Train, AnotherSeedGivesOtherWeights) {
+  TrainOptions options = options_for(1);
+  options.seed = 2;
+  EXPECT_NE(hash_after(options), hash_after(options_for(1)));
+}
+
+TEST(Train, EveryModuleLearns) {
+  const Quarters data;
+  const Graph graph = three_modules();
+  Weights weights = initial_weights(graph, 3);
+  TrainOptions options = options_for(2);
+  options.steps = 1500;
+  const TrainReport report = train(graph, weights, data.source(), options);
+  ASSERT_EQ(report.modules.size(), 3U);
+  for (const ModuleReport& module : report.modules) EXPECT_LT(module.loss / 30, 0.7) << module.name;
+}
+
+TEST(Train, EveryModuleDoesItsStepsOnEveryBatchTheLastOneIncluded) {
+  const Quarters data;
+  const Graph graph = three_modules();
+  Weights weights = initial_weights(graph, 3);
+  std::vector<std::int64_t> images;
+  TrainHooks hooks;
+  hooks.on_batch = [&](const BatchProgress& progress) {
+    if (progress.module == ModuleId{2}) images.push_back(progress.images);
+  };
+  const TrainReport report = train(graph, weights, data.source(), options_for(2), hooks);
+  EXPECT_EQ(images, (std::vector<std::int64_t>{100, 100, 30, 100, 100, 30}));
+  EXPECT_EQ(report.batches, 6);
+  for (const ModuleReport& module : report.modules) EXPECT_EQ(module.counts.steps, 6 * 300);
+}
+
+TEST(Train, TheStopFlagFinishesTheRunningBatch) {
+  const Quarters data;
+  const Graph graph = three_modules();
+  Weights weights = initial_weights(graph, 3);
+  std::atomic<bool> stop = false;
+  TrainHooks hooks;
+  hooks.on_batch = [&](const BatchProgress& progress) {
+    if (progress.batch == 1) stop = true;
+  };
+  TrainOptions options = options_for(2);
+  options.stop = &stop;
+  const TrainReport report = train(graph, weights, data.source(), options, hooks);
+  EXPECT_TRUE(report.stopped);
+  EXPECT_EQ(report.modules[0].counts.steps, 600);
+  EXPECT_EQ(report.modules[2].counts.steps, 0);
+}
+
+TEST(Train, AModuleWithoutHeadIsRefused) {
+  const Quarters data;
+  const Graph graph = layer_graph({1, 4, 4}, {{{{"flatten"}, {"dense", 4}}, {}}});
+  Weights weights = initial_weights(graph, 3);
+  EXPECT_THROW(train(graph, weights, data.source(), options_for(1)), UserError);
+}
+
+TEST(Train, StatingTheDefaultLambdaChangesNothing) {
+  TrainOptions options = options_for(1);
+  options.lambda = default_lambda("sum", options.batch);
+  EXPECT_EQ(hash_after(options), hash_after(options_for(1)));
+  EXPECT_EQ(default_lambda("mean", 100), 100 * default_lambda("sum", 100));
+}
+
+TEST(ShuffledOrder, IsAPermutationThatDependsOnTheEpoch) {
+  std::vector<std::int64_t> order = shuffled_order(50, 1, 0);
+  EXPECT_EQ(order, shuffled_order(50, 1, 0));
+  EXPECT_NE(order, shuffled_order(50, 1, 1));
+  std::sort(order.begin(), order.end());
+  for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], static_cast<std::int64_t>(i));
+}
+
+TEST(TraceWriter, AppendsBelowOneHeader) {
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "trace.csv";
+  std::filesystem::remove(path);
+  const std::string layer = "h1/dense";
+  for (const std::int64_t step : {5, 10}) {
+    TraceWriter trace(path, {{"lambda", "100"}});
+    trace.write({step, 2, Part::head, &layer, true, 1.5, -3.25, 0.125});
+  }
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  EXPECT_EQ(text.str(),
+            "# lambda: 100\nstep,batch,part,layer,accepted,loss,log_prior,log_ratio\n"
+            "5,2,head,h1/dense,1,1.5,-3.25,0.125\n10,2,head,h1/dense,1,1.5,-3.25,0.125\n");
+}
+
+TEST(TraceWriter, AFolderThatIsNotThereIsARunError) {
+  EXPECT_THROW(TraceWriter("/nowhere/at/all/trace.csv", {}), RunError);
+}
+
+}  // namespace
+}  // namespace cleave
