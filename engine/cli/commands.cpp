@@ -13,6 +13,7 @@ namespace cleave {
 
 std::function<ExitCode()> declare_check(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_graph(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_schema(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_version(CLI::App& app, const CommonOptions& common);
 
@@ -25,6 +26,9 @@ constexpr CommandDef kCommands[] = {
     {"show", "Shows a model as it is understood: defaults, includes and merges applied, or its graph.",
      "cleave show model.yaml --origin\ncleave show model.yaml --stage graph", "text|json", "3 model not valid",
      declare_show},
+    {"graph", "Draws the graph of a model.",
+     "cleave graph model.yaml\ncleave graph model.yaml --format svg > model.svg", "ascii|dot|svg|json",
+     "3 model not valid", declare_graph},
     {"schema", "Prints the JSON Schema of the model language, for editors.",
      "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, declare_schema},
     {"version", "Prints the version and what it was built with.", "cleave version\ncleave version --format json",
