@@ -128,7 +128,7 @@ Proposal propose(const OpDef& op, const OpSample& sample, const Change& change, 
 // Returns the old output with the channels that `update` recomputed put in.
 Block updated_output(const OpDef& op, const OpSample& sample, const Proposal& proposal, Block output) {
   const LayerWeights* weights = op.weights == nullptr ? nullptr : &proposal.weights;
-  const ChangedChannels reached = op.reach(sample.params, proposal.changed, proposal.moves, weights);
+  const ChangedChannels reached = op.reach(sample.params, sample.inputs, proposal.changed, proposal.moves, weights);
   const std::vector<std::int32_t> channels = channels_in(reached, output.view.channels);
   std::vector<UpdateInput> inputs;
   for (std::size_t i = 0; i < proposal.inputs.size(); ++i)

@@ -18,13 +18,13 @@ void relu_update(const UpdateArgs& args) {
     args.slices[i] = std::max(0.0F, input.slices[i]) * kFactor;
 }
 
-ChangedChannels reach_same(const Params&, std::span<const ChangedChannels> inputs, std::span<const WeightMove>,
-                           const LayerWeights*) {
+ChangedChannels reach_same(const Params&, std::span<const TensorType>, std::span<const ChangedChannels> inputs,
+                           std::span<const WeightMove>, const LayerWeights*) {
   return inputs.front();
 }
 
-ChangedChannels reach_nothing(const Params&, std::span<const ChangedChannels>, std::span<const WeightMove>,
-                              const LayerWeights*) {
+ChangedChannels reach_nothing(const Params&, std::span<const TensorType>, std::span<const ChangedChannels>,
+                              std::span<const WeightMove>, const LayerWeights*) {
   return {};
 }
 

@@ -1,0 +1,16 @@
+#include "tests/reference/reference_runner.h"
+
+namespace cleave {
+
+std::vector<NchwTensor> reference_run(const Graph& graph, const Weights& weights, const NchwTensor& input) {
+  std::vector<NchwTensor> values = {input};
+  for (std::size_t i = 1; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    std::vector<NchwTensor> inputs;
+    for (const NodeId id : node.inputs) inputs.push_back(values[index_of(id)]);
+    values.push_back(reference_forward(*node.op, node.params, inputs, weights[i]));
+  }
+  return values;
+}
+
+}  // namespace cleave
