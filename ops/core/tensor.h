@@ -69,6 +69,9 @@ struct Tensor {
   ConstTensorView view() const { return {batch, &shape, data.data()}; }
 };
 
+// Blocks have a multiple of this many lanes, so that kernels need no code for a remainder.
+inline constexpr std::int64_t kLaneMultiple = 16;
+
 // A block of `lanes` images in the training layout: [channels][pixels][lanes]. Flattening an image changes nothing
 // here: [C][H*W] is already the order in which `flatten` counts its outputs.
 template <class Float>

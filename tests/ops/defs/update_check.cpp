@@ -12,8 +12,8 @@ namespace cleave {
 
 namespace {
 
-constexpr std::int64_t kBatch = 5;
-constexpr std::int64_t kLanes = 8;  // the last three lanes stand for no image
+constexpr std::int64_t kBatch = 13;
+constexpr std::int64_t kLanes = kLaneMultiple;  // the last three lanes stand for no image
 
 struct Block {
   std::vector<float> data;
