@@ -69,6 +69,24 @@ void sum_anew(const UpdateArgs& args, const DenseLayer& layer, std::span<const s
     kernels.affine(out[k], out[k], layer.scale(units[k]), layer.bias(units[k]), lanes);
 }
 
+// out = base + scale·Σ (w' - w)·x[i] over the moved weights of a unit, as one short sum.
+void add_many(const UpdateArgs& args, const DenseLayer& layer, std::int32_t unit, const float* base, float* out) {
+  const std::int64_t lanes = args.old_output.lanes;
+  std::vector<float> differences;
+  std::vector<const float*> x;
+  for (const WeightMove& move : args.moves) {
+    if (move.array != 0 || unit_of(move, layer.inputs) != unit) continue;
+    const std::int64_t i = move.index % layer.inputs;
+    differences.push_back(layer.row(unit)[i] - move.old_value);
+    x.push_back(args.inputs.front().old_values.channel(i));
+  }
+  const float* weights = differences.data();
+  alignas(64) std::array<float, kMaxLanes> sum;
+  float* to = sum.data();
+  train_kernels().dense(&to, &weights, x.data(), 1, static_cast<std::int64_t>(x.size()), lanes);
+  train_kernels().add_scaled(out, base, to, layer.scale(unit), lanes);
+}
+
 void update_unit(const UpdateArgs& args, const DenseLayer& layer, std::int32_t unit, float* out) {
   const std::int64_t lanes = args.old_output.lanes;
   float old_scale = layer.scale(unit);
@@ -89,6 +107,10 @@ void update_unit(const UpdateArgs& args, const DenseLayer& layer, std::int32_t u
     const float ratio = scale / old_scale;
     kernels.affine(out, base, ratio, layer.bias(unit) - old_bias * ratio, lanes);
     base = out;
+  }
+  if (kernel_moves > 3) {
+    add_many(args, layer, unit, base, out);
+    return;
   }
   for (const WeightMove& move : args.moves) {
     if (move.array != 0 || unit_of(move, layer.inputs) != unit) continue;

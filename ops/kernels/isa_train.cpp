@@ -119,6 +119,8 @@ template <int kRows>
 void dense_rows(float* const* out, const float* const* weights, const float* const* x, std::int64_t inputs,
                 std::int64_t lanes) {
   std::int64_t lane = 0;
+  if (kRows == 1)  // few rows: more columns, so that enough sums are under way
+    for (; lane + 8 * kVector <= lanes; lane += 8 * kVector) dense_tile<kRows, 8>(out, weights, x, inputs, lane);
   for (; lane + 2 * kVector <= lanes; lane += 2 * kVector) dense_tile<kRows, 2>(out, weights, x, inputs, lane);
   if (lane < lanes) dense_tile<kRows, 1>(out, weights, x, inputs, lane);
 }
