@@ -112,24 +112,28 @@ TEST(Step, MeanAndSumAreTheSameChainWhenLambdaIsScaledByTheBatch) {
   EXPECT_EQ(hashes[0], hashes[1]);
 }
 
-// A walk over one scale with a prior and no data must follow the folded prior: its mean is sqrt(2/π).
+// Does one step of the scale walk under a prior, without data.
+void walk_scale(const WeightGroup& group, float& scale, Rng& rng) {
+  float next = scale;
+  const ProposalArgs args{
+      group.proposal_params, WeightType::Grid::real, *group.prior, group.prior_params, {&scale, 1}, {&next, 1}};
+  const double q_ratio = scale_walk().propose(args, rng);
+  const double prior = group_log_shape(group, {&next, 1}) - group_log_shape(group, {&scale, 1});
+  if (std::log(rng.uniform()) < log_acceptance_ratio(0, 0, prior, q_ratio)) scale = next;
+}
+
+// The prior folded at zero has the mean sqrt(2/π).
 TEST(Step, TheScaleWalkKeepsThePriorOfScales) {
-  const Params normal = with_fallbacks({}, find(prior_catalog(), "normal")->fields);
   WeightGroup group;
   group.positive = true;
   group.prior = find(prior_catalog(), "normal");
-  group.prior_params = normal;
-  Params width;
-  width.set("scale", 1.5);
+  group.prior_params.set("scale", 1.0);
+  group.proposal_params.set("scale", 1.5);
   float scale = 1;
   double sum = 0;
   for (std::uint64_t i = 0; i < 400000; ++i) {
     Rng rng(9, kTestStream, i);
-    float next = scale;
-    const double q =
-        scale_walk().propose({width, WeightType::Grid::real, *group.prior, normal, {&scale, 1}, {&next, 1}}, rng);
-    const double prior = group_log_shape(group, {&next, 1}) - group_log_shape(group, {&scale, 1});
-    if (std::log(rng.uniform()) < log_acceptance_ratio(0, 0, prior, q)) scale = next;
+    walk_scale(group, scale, rng);
     sum += static_cast<double>(scale);
   }
   EXPECT_NEAR(sum / 400000, std::sqrt(2 / M_PI), 0.01);

@@ -126,24 +126,29 @@ TEST_P(TrainKernelTables, TermsOutOfRangeAreReportedAsNaN) {
   EXPECT_TRUE(std::isnan(kernels->cross_entropy_part(block.args(changed))));
 }
 
+// Returns pointers to the rows of a matrix with rows of `size`.
+template <class Float>
+std::vector<Float*> rows_of(std::vector<float>& matrix, std::size_t size) {
+  std::vector<Float*> rows;
+  for (std::size_t at = 0; at < matrix.size(); at += size) rows.push_back(matrix.data() + at);
+  return rows;
+}
+
 TEST_P(TrainKernelTables, DenseEqualsPlainSumsOnOddSizes) {
   if (missing()) return;
-  constexpr std::int64_t kRows = 7;
-  constexpr std::int64_t kInputs = 13;
-  std::vector<float> w(kRows * kInputs), x(kInputs * kTestLanes), y(kRows * kTestLanes);
+  std::vector<float> w(7 * 13), x(13 * kTestLanes), y(7 * kTestLanes);
   Rng rng(5, kTestStream, 1);
   for (float& v : w) v = static_cast<float>(rng.normal());
   for (float& v : x) v = static_cast<float>(rng.normal());
-  std::vector<const float*> rows, inputs;
-  std::vector<float*> out;
-  for (std::int64_t r = 0; r < kRows; ++r)
-    rows.push_back(w.data() + r * kInputs), out.push_back(&y[static_cast<std::size_t>(r * kTestLanes)]);
-  for (std::int64_t i = 0; i < kInputs; ++i) inputs.push_back(x.data() + i * kTestLanes);
-  kernels->dense(out.data(), rows.data(), inputs.data(), kRows, kInputs, kTestLanes);
-  double sum = 0;
-  for (std::int64_t i = 0; i < kInputs; ++i)
-    sum += static_cast<double>(rows[6][i]) * static_cast<double>(inputs[static_cast<std::size_t>(i)][47]);
-  EXPECT_NEAR(out[6][47], sum, 1e-5);
+  kernels->dense(rows_of<float>(y, kTestLanes).data(), rows_of<const float>(w, 13).data(),
+                 rows_of<const float>(x, kTestLanes).data(), 7, 13, kTestLanes);
+  for (std::size_t at = 0; at < y.size(); ++at) {
+    double sum = 0;
+    for (std::size_t i = 0; i < 13; ++i)
+      sum +=
+          static_cast<double>(w[at / kTestLanes * 13 + i]) * static_cast<double>(x[i * kTestLanes + at % kTestLanes]);
+    EXPECT_NEAR(y[at], sum, 1e-5);
+  }
 }
 
 TEST_P(TrainKernelTables, NegativeZeroIsZeroAndItsSignIsPlus) {
