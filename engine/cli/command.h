@@ -20,8 +20,9 @@ namespace cleave {
 
 // The options every command has.
 struct CommonOptions {
-  std::vector<std::string> sets;  // --set path=value
-  std::string out_dir;            // -o
+  std::vector<std::string> arguments;  // the program's, as given
+  std::vector<std::string> sets;       // --set path=value
+  std::string out_dir;                 // -o
   std::string format = "text";
   std::string log_format = "text";
   std::string color = "auto";

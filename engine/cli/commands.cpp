@@ -7,19 +7,27 @@
 #include <CLI/CLI.hpp>
 
 #include "engine/cli/command.h"
+#include "engine/cli/log.h"
 #include "ops/core/catalog.h"
 
 namespace cleave {
 
+std::function<ExitCode()> declare_init(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_check(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_graph(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_train(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_data(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_schema(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_version(CLI::App& app, const CommonOptions& common);
 
 namespace {
 
 constexpr CommandDef kCommands[] = {
+    {"init", "Writes a model that runs, to start from.",
+     "cleave init --template two-moons moons.yaml\ncleave init --list", nullptr, nullptr, declare_init},
     {"check", "Checks models: language, shapes and wiring, every mistake at once.",
      "cleave check model.yaml\ncleave check graphs/models/*.yaml", "text|json|sarif", "3 a model is not valid",
      declare_check},
@@ -29,6 +37,19 @@ constexpr CommandDef kCommands[] = {
     {"graph", "Draws the graph of a model.",
      "cleave graph model.yaml\ncleave graph model.yaml --format svg > model.svg", "ascii|dot|svg|json",
      "3 model not valid", declare_graph},
+    {"train", "Trains a model's modules by Metropolis-Hastings and scores them on the test set.",
+     "cleave train model.yaml --set training.epochs=5\ncleave train model.yaml --dry-run", "text|json|csv|md",
+     "3 model or weights not valid, 130 stopped by Ctrl-C with the weights written", declare_train},
+    {"run", "Answers each sample of a data set, a file or a stream; predictions go to stdout as CSV or to a file.",
+     "cleave run model.yaml --weights last.safetensors --output answers.csv\n"
+     "cleave run model.yaml --input - --input-format raw < images.bin",
+     nullptr, "3 model or weights not valid, 130 stopped by Ctrl-C with complete lines written", declare_run},
+    {"eval", "Scores a model on labelled data: accuracy of every module, and what early exits save.",
+     "cleave eval model.yaml --weights last.safetensors\ncleave eval model.yaml --exit max_probability=0.9 --format "
+     "json",
+     "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", declare_eval},
+    {"data", "Lists the data sets cleave knows and where they were found, or reads and checks them.",
+     "cleave data list\ncleave data check fashion_mnist", "text|json|csv|md", "6 a data set is damaged", declare_data},
     {"schema", "Prints the JSON Schema of the model language, for editors.",
      "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, declare_schema},
     {"version", "Prints the version and what it was built with.", "cleave version\ncleave version --format json",
@@ -137,7 +158,8 @@ std::vector<std::string> rewrite_help(std::vector<std::string> args) {
   return args;
 }
 
-ExitCode parse_and_run(std::vector<std::string> args) {
+// Sets `json_log` as soon as it is known, for errors that come later.
+ExitCode parse_and_run(std::vector<std::string> args, bool& json_log) {
   args = rewrite_help(std::move(args));
   const bool option_first = args.front().starts_with("-");
   if (!option_first && find(std::span<const CommandDef>(kCommands), args.front()) == nullptr)
@@ -159,6 +181,8 @@ ExitCode parse_and_run(std::vector<std::string> args) {
         fmt::format("{}; `cleave {}--help` says more", error.what(), at == &program.app ? "" : at->get_name() + " "));
   }
   program.chosen(&index);
+  program.common[index].arguments = args;
+  json_log = program.common[index].log_format == "json";
   return program.run[index]();
 }
 
@@ -168,12 +192,13 @@ std::span<const CommandDef> command_catalog() { return kCommands; }
 
 int run_program(const std::vector<std::string>& args) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is an error of print_result, not the end
-  const auto fail = [](const std::string& what, ExitCode code) {
-    std::fputs(fmt::format("{}\n", what).c_str(), stderr);
+  bool json_log = false;
+  const auto fail = [&json_log](const std::string& what, ExitCode code) {
+    std::fputs(fmt::format("{}\n", json_log ? json_log_line("error", what) : what).c_str(), stderr);
     return static_cast<int>(code);
   };
   try {
-    return static_cast<int>(parse_and_run(args));
+    return static_cast<int>(parse_and_run(args, json_log));
   } catch (const ModelError& error) {
     return fail(error.what(), error.code());
   } catch (const UserError& error) {

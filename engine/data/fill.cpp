@@ -82,4 +82,10 @@ void fill_batch(const Dataset& set, const InputSpec& input, std::span<const std:
   }
 }
 
+void apply_rule(const InputSpec& input, TensorView values) {
+  const std::span<float> all = values.values();
+  const auto channels = static_cast<std::size_t>(channels_of(*values.shape));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = mapped(input, i % channels, static_cast<double>(all[i]));
+}
+
 }  // namespace cleave

@@ -23,4 +23,8 @@ std::string check_input(const Dataset& set, const InputSpec& input);
 // caller has made sure that check_input is empty, out.batch = picks.size() and out.shape is the input's.
 void fill_batch(const Dataset& set, const InputSpec& input, std::span<const std::int64_t> picks, TensorView out);
 
+// Applies the same rule to values that are in the inference layout already, bytes mapped onto [0, 1]: for samples that
+// do not come from a data set. Per-channel entries of `normalize` go by the input's channels.
+void apply_rule(const InputSpec& input, TensorView values);
+
 }  // namespace cleave

@@ -50,16 +50,18 @@ std::string npy_record(const Prediction& p) {
   return bytes;
 }
 
-std::string csv_line(const Prediction& p) {
-  const std::string label = p.label < 0 ? "" : fmt::format("{}", p.label);
-  return fmt::format("{},{},{},{:.6g},{}\n", p.sample, label, p.answer, p.probability, p.module);
-}
-
 [[noreturn]] void fail(const std::string& path) {
   throw RunError(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
 }
 
 }  // namespace
+
+std::string csv_header() { return "sample,label,class,probability,module\n"; }
+
+std::string csv_line(const Prediction& p) {
+  const std::string label = p.label < 0 ? "" : fmt::format("{}", p.label);
+  return fmt::format("{},{},{},{:.6g},{}\n", p.sample, label, p.answer, p.probability, p.module);
+}
 
 PredictionFormat prediction_format(const std::string& path) {
   const std::string ending = std::filesystem::path(path).extension().string();
@@ -78,7 +80,7 @@ PredictionWriter::PredictionWriter(std::string path, PredictionFormat format)
   }
   file_.reset(std::fopen(written_path_.c_str(), "wb"));
   if (file_ == nullptr) fail(path_);
-  put(format == PredictionFormat::csv ? "sample,label,class,probability,module\n" : npy_header(0));
+  put(format == PredictionFormat::csv ? csv_header() : npy_header(0));
 }
 
 PredictionWriter::~PredictionWriter() {

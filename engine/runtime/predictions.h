@@ -24,6 +24,10 @@ enum class PredictionFormat : std::uint8_t { csv, npy };
 // Returns the format by the file's ending, .csv or .npy. Throws UserError for another one.
 PredictionFormat prediction_format(const std::string& path);
 
+// What stands in a CSV file of predictions, line by line, each with its end.
+std::string csv_header();
+std::string csv_line(const Prediction& prediction);
+
 // Writes predictions as they come. CSV: a header line, then `sample,label,class,probability,module`, the label empty
 // when not known. npy: version 1, one dimension, records of the same fields ('<i8', '<i4', '<i4', '<f4', '<i4').
 // The file appears under its name only when `finish` has returned; until then it is PATH.partial, and is deleted with

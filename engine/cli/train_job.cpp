@@ -1,0 +1,185 @@
+#include "engine/cli/train_job.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "engine/cli/table.h"
+#include "engine/mcmc/layer_plan.h"
+#include "engine/mcmc/likelihoods.h"
+#include "graphs/graph_text.h"
+#include "graphs/weights_file.h"
+
+namespace cleave {
+
+namespace {
+
+constexpr double kColdPerImage = 100;  // λ per image from which on sampling is close to a search
+
+// Throws UserError for what the trainer would refuse later, when data are read and folders made.
+void refuse_untrainable(const Model& model) {
+  const ModelSpec& spec = model.reading.spec;
+  if (!spec.has_network) throw UserError(fmt::format("{} has no network: there is nothing to train", spec.file));
+  refuse_not_run_yet(spec, "train");
+  if (!spec.layers.empty())
+    throw UserError(
+        fmt::format("{}: the network is one list of `layers`; training needs `modules` with heads", spec.file));
+  for (std::size_t m = 0; m < spec.modules.size(); ++m)
+    if (!spec.modules[m].head) {
+      const SourcePos& pos = spec.modules[m].pos;
+      throw UserError(fmt::format("{}:{}:{}: module '{}' has no head: it cannot be trained without one", pos.file,
+                                  pos.line, pos.col, spec.modules[m].name));
+    }
+  const LikelihoodDef* loss = find(likelihood_catalog(), model.graph.loss.name);
+  if (loss == nullptr)
+    throw UserError(
+        fmt::format("{}: the network states no loss; write loss: {{cross_entropy: {{reduce: sum}}}}", spec.file));
+  if (!loss->runs())
+    throw UserError(fmt::format("{}: the loss '{}' cannot be trained with yet", spec.file, loss->name));
+  for (std::size_t m = 0; m < model.graph.modules.size(); ++m) plan_module(model.graph, static_cast<ModuleId>(m));
+}
+
+TrainOptions options_of(const Model& model, const CommonOptions& common) {
+  const ModelSpec& spec = model.reading.spec;
+  TrainOptions options;
+  options.epochs = spec.training.epochs;
+  options.batch = spec.training.batch;
+  if (spec.training.steps > 0) options.steps = spec.training.steps;
+  options.lambda = spec.training.lambda;
+  options.reduce = model.graph.loss.reduce;
+  options.pick_body = spec.training.pick_body;
+  options.pick_head = spec.training.pick_head;
+  options.threads = thread_count(common);
+  options.seed = spec.seed;
+  options.trace_every = spec.output.trace_every;
+  return options;
+}
+
+void read_data(TrainJob& job) {
+  const ModelSpec& spec = job.spec();
+  job.train_set = load_samples(job.model, spec.data.train, "data.train");
+  if (job.train_set.labels.empty())
+    throw UserError(fmt::format("data.train: the data set {} has no labels to learn from", job.train_set.name));
+  job.train = {&job.train_set, &spec.input, {}};
+  job.validation = {&job.train_set, &spec.input, {}};
+  if (spec.data.validation_share > 0)
+    job.train.picks = hold_out(job.train_set.count, spec.data.validation_share, spec.seed, job.validation.picks);
+  else job.train.picks = all_of(job.train_set.count);
+  job.test = {&job.test_set, &spec.input, {}};
+  if (spec.data.test.dataset.empty()) return;
+  job.test_set = load_samples(job.model, spec.data.test, "data.test");
+  if (job.test_set.labels.empty())
+    throw UserError(fmt::format("data.test: the data set {} has no labels to score by", job.test_set.name));
+  job.test.picks = all_of(job.test_set.count);
+}
+
+std::int64_t dataset_bytes(const Dataset& set) {
+  return static_cast<std::int64_t>(set.bytes.size() + 4 * (set.values.size() + set.labels.size()));
+}
+
+std::int64_t image_count(const Samples& samples) { return static_cast<std::int64_t>(samples.picks.size()); }
+
+// Floats a module keeps for one image: each output and the new one of a proposal; what it reads and sends, twice.
+std::int64_t floats_per_image(const Graph& graph, ModuleId id) {
+  std::int64_t floats = 2 * element_count(graph.node(graph.module(id).input).type.shape);
+  for (const Node& node : graph.nodes)
+    if (node.module == id && node.op != nullptr) floats += 2 * element_count(node.type.shape);
+  return floats;
+}
+
+}  // namespace
+
+void prepare_training(const std::string& model_file, const std::string& weights_file, const CommonOptions& common,
+                      TrainJob& job) {
+  job.model = load_model(model_file, common);
+  refuse_untrainable(job.model);
+  job.options = options_of(job.model, common);
+  job.weights_from = weights_file;
+  if (weights_file.empty() && !job.spec().weights_file.empty())
+    job.weights_from = beside_model(job.spec(), job.spec().weights_file);
+  job.weights = job.weights_from.empty() ? initial_weights(job.graph(), job.spec().seed)
+                                         : read_weights(job.weights_from, job.graph());
+  read_data(job);
+}
+
+std::int64_t batches_per_epoch(const TrainJob& job) {
+  return (image_count(job.train) + job.options.batch - 1) / job.options.batch;
+}
+
+std::int64_t images_per_batch(const TrainJob& job) {
+  const std::int64_t batches = batches_per_epoch(job);
+  return (image_count(job.train) + batches - 1) / batches;
+}
+
+double lambda_of(const TrainJob& job) {
+  return job.options.lambda > 0 ? job.options.lambda : default_lambda(job.options.reduce, job.options.batch);
+}
+
+double lambda_per_image(const TrainJob& job) {
+  return job.options.reduce == "mean" ? lambda_of(job) / static_cast<double>(images_per_batch(job)) : lambda_of(job);
+}
+
+double other_lambda(const TrainJob& job) {
+  const double images = static_cast<double>(images_per_batch(job));
+  return job.options.reduce == "mean" ? lambda_of(job) / images : lambda_of(job) * images;
+}
+
+std::string lambda_line(const TrainJob& job) {
+  const bool mean = job.options.reduce == "mean";
+  const double per_image = lambda_per_image(job);
+  const char* kind = per_image >= kColdPerImage ? "cold: nearly a search for the best weights"
+                     : per_image > 10           ? "cool: between a search and a posterior"
+                                                : "warm: a posterior over weights";
+  return fmt::format("λ {:.6g} with reduce: {} is {:.4g} an image ({}); with reduce: {} write {:.6g}", lambda_of(job),
+                     job.options.reduce, per_image, kind, mean ? "sum" : "mean", other_lambda(job));
+}
+
+std::int64_t memory_estimate(const TrainJob& job) {
+  const std::int64_t lanes = job.options.lanes;
+  const std::int64_t images = (images_per_batch(job) + lanes - 1) / lanes * lanes;
+  std::int64_t bytes = dataset_bytes(job.train_set) + dataset_bytes(job.test_set) + 4 * 2 * weight_count(job.graph());
+  bytes += 4 * images * 3 * element_count(job.spec().input.shape);
+  for (std::size_t m = 0; m < job.graph().modules.size(); ++m)
+    bytes += 4 * images * floats_per_image(job.graph(), static_cast<ModuleId>(m));
+  return bytes;
+}
+
+std::int64_t disk_estimate(const TrainJob& job) {
+  constexpr std::int64_t kRowBytes = 72;
+  const auto modules = static_cast<std::int64_t>(job.graph().modules.size());
+  const double steps = static_cast<double>(job.options.epochs * batches_per_epoch(job)) *
+                       static_cast<double>(job.options.steps * modules);
+  const double rows = steps / static_cast<double>(job.options.trace_every);
+  return 2 * 4 * weight_count(job.graph()) + static_cast<std::int64_t>(kRowBytes * rows) + (1 << 20);
+}
+
+std::string describe(const TrainJob& job) {
+  const Graph& graph = job.graph();
+  Table table{{"module", "layers", "weights", "steps a batch", "steps"}, {}};
+  const std::int64_t batches = batches_per_epoch(job) * job.options.epochs;
+  for (std::size_t m = 0; m < graph.modules.size(); ++m) {
+    std::int64_t layers = 0, weights = 0;
+    for (const Node& node : graph.nodes) {
+      if (node.module != static_cast<ModuleId>(m) || node.weights.empty()) continue;
+      ++layers;
+      weights += weight_count(node);
+    }
+    table.rows.push_back({graph.modules[m].name, with_blanks(layers), with_blanks(weights),
+                          with_blanks(job.options.steps), with_blanks(job.options.steps * batches)});
+  }
+  std::string text = fmt::format("{}: would train {} epoch{} of {} batch{} of {} images ({} {})\n", job.spec().name,
+                                 job.options.epochs, job.options.epochs == 1 ? "" : "s", batches_per_epoch(job),
+                                 batches_per_epoch(job) == 1 ? "" : "es", with_blanks(images_per_batch(job)),
+                                 with_blanks(image_count(job.train)), job.train_set.name);
+  if (!job.validation.picks.empty())
+    text += fmt::format("held out for validation: {} images\n", with_blanks(image_count(job.validation)));
+  if (!job.test.picks.empty()) text += fmt::format("scored on: {} images\n", with_blanks(image_count(job.test)));
+  text += fmt::format("start weights: {}\n",
+                      job.weights_from.empty() ? fmt::format("random, seed {}", job.spec().seed) : job.weights_from);
+  text += lambda_line(job) + "\n";
+  text += fmt::format("threads {}, memory about {}, disk about {}\n\n", job.options.threads,
+                      bytes_in_short(memory_estimate(job)), bytes_in_short(disk_estimate(job)));
+  return text + to_text(table, "text") + "\n(a dry run: nothing was trained or written)\n";
+}
+
+}  // namespace cleave

@@ -1,0 +1,127 @@
+#include "engine/cli/train_progress.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "engine/cli/table.h"
+
+namespace cleave {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kPlainEvery_s = 5;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::size_t terminal_columns() {
+  struct winsize size {};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 100;
+}
+
+std::string accuracy_at(const std::vector<double>& accuracy, std::size_t module) {
+  return module < accuracy.size() ? percent(accuracy[module]) : "-";
+}
+
+}  // namespace
+
+std::string duration_in_short(double seconds) {
+  if (seconds < 99) return fmt::format("{:.0f} s", std::max(0.0, seconds));
+  if (seconds < 99 * 60) return fmt::format("{:.0f} min", seconds / 60);
+  return fmt::format("{:.0f} h", seconds / 3600);
+}
+
+TrainProgress::TrainProgress(const TrainJob& job, const CommonOptions& common, Log& log)
+    : job_(job),
+      log_(log),
+      fancy_(fancy_stderr(common) && common.log_format == "text"),
+      quiet_(common.quiet),
+      start_(Clock::now()),
+      last_shown_(start_),
+      batches_per_epoch_(batches_per_epoch(job)),
+      all_ticks_(job.options.epochs * batches_per_epoch_ + static_cast<std::int64_t>(job.graph().modules.size()) - 1),
+      modules_(job.graph().modules.size()) {
+  if (fancy_) draw();
+}
+
+double TrainProgress::eta_s() const {
+  return seconds_since(start_) / static_cast<double>(std::max<std::int64_t>(1, ticks_)) *
+         static_cast<double>(all_ticks_ - ticks_);
+}
+
+// The front of the pipeline counts: the first module's batch.
+std::string TrainProgress::head_line(std::size_t bar) const {
+  const BatchProgress front = modules_[0].value_or(BatchProgress{.batch = -1});
+  const std::int64_t done = front.batch + 1;
+  std::string text = fmt::format("epoch {}/{}  ", front.epoch + 1, job_.options.epochs);
+  if (bar > 0) {
+    const auto full = static_cast<std::size_t>(static_cast<std::int64_t>(bar) * done / batches_per_epoch_);
+    text += fmt::format("[{}{}]  ", std::string(full, '#'), std::string(bar - full, '-'));
+  } else {
+    text += "batch ";
+  }
+  text += fmt::format("{}/{}", done, batches_per_epoch_);
+  if (ticks_ == 0) return text;
+  return text + fmt::format("  {:.2f} s/batch  eta {}", seconds_since(start_) / static_cast<double>(ticks_),
+                            duration_in_short(eta_s()));
+}
+
+std::string TrainProgress::module_line(std::size_t module) const {
+  const std::string& name = job_.graph().modules[module].name;
+  if (!modules_[module]) return fmt::format("{:<10} waiting for its first batch", name);
+  const BatchProgress& at = *modules_[module];
+  return fmt::format("{:<10}{:>9.4f}{:>9}{:>9}{:>9.2f} {:>4.2f}{:>10.0f}", name, at.mean_loss,
+                     accuracy_at(train_accuracy_, module), accuracy_at(test_accuracy_, module), at.accepted_body,
+                     at.accepted_head, at.steps_per_s);
+}
+
+void TrainProgress::draw() {
+  if (quiet_) return;
+  std::vector<std::string> lines = {head_line(20), fmt::format("{:<10}{:>9}{:>9}{:>9}{:>14}{:>10}", "", "loss",
+                                                               "train %", "test %", "accept b/h", "steps/s")};
+  for (std::size_t m = 0; m < modules_.size(); ++m) lines.push_back(module_line(m));
+  std::string text = drawn_lines_ > 0 ? fmt::format("\x1b[{}A", drawn_lines_) : "";
+  const std::size_t columns = terminal_columns() - 1;
+  for (const std::string& line : lines) text += fmt::format("\r{}\x1b[K\n", line.substr(0, columns));
+  drawn_lines_ = lines.size();
+  std::fputs(text.c_str(), stderr);
+}
+
+void TrainProgress::print_plain(bool now) {
+  if (!now && seconds_since(last_shown_) < kPlainEvery_s) return;
+  last_shown_ = Clock::now();
+  std::string text = head_line(0);
+  for (std::size_t m = 0; m < modules_.size(); ++m) {
+    if (!modules_[m]) continue;
+    const BatchProgress& at = *modules_[m];
+    text += fmt::format(" | {} loss {:.4f} accept {:.2f} {:.2f}", job_.graph().modules[m].name, at.mean_loss,
+                        at.accepted_body, at.accepted_head);
+    if (m < test_accuracy_.size()) text += fmt::format(" test {} %", percent(test_accuracy_[m]));
+  }
+  log_.info(text);
+}
+
+void TrainProgress::batch_done(const BatchProgress& progress) {
+  const auto module = static_cast<std::int64_t>(index_of(progress.module));
+  modules_[index_of(progress.module)] = progress;
+  ticks_ = std::max(ticks_, progress.epoch * batches_per_epoch_ + progress.batch + module + 1);
+  if (fancy_) draw();
+  else print_plain(false);
+}
+
+void TrainProgress::scored(std::vector<double> train_accuracy, std::vector<double> test_accuracy) {
+  train_accuracy_ = std::move(train_accuracy);
+  test_accuracy_ = std::move(test_accuracy);
+  if (fancy_) draw();
+  else print_plain(true);
+}
+
+void TrainProgress::finish() { drawn_lines_ = 0; }
+
+}  // namespace cleave

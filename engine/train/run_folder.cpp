@@ -1,0 +1,118 @@
+#include "engine/train/run_folder.h"
+
+#include <algorithm>
+#include <cctype>
+#include <system_error>
+#include <thread>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include "graphs/doc_text.h"
+#include "graphs/graph_text.h"
+#include "ops/core/error.h"
+#include "ops/core/file.h"
+#include "ops/kernels/train_kernels.h"
+
+namespace cleave {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string file_name_of(std::string name) {
+  for (char& c : name)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '_' && c != '-') c = '_';
+  if (name.empty() || name.front() == '.') name.insert(0, 1, '_');
+  return name.substr(0, 100);
+}
+
+Json host_facts() {
+  struct utsname system {};
+  uname(&system);
+  const auto pages = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES));
+  return {{"cores", std::thread::hardware_concurrency()},
+          {"memory_bytes", pages * static_cast<std::int64_t>(sysconf(_SC_PAGESIZE))},
+          {"system", fmt::format("{} {}", system.sysname, system.release)},
+          {"machine", system.machine},
+          {"kernels", train_kernels().isa_name}};
+}
+
+// Makes `path`; false when something that is not an empty folder stands there.
+bool make_folder(const fs::path& path) {
+  std::error_code error;
+  if (fs::create_directory(path, error)) return true;
+  std::error_code unknown;
+  if (fs::is_directory(path, unknown)) return fs::is_empty(path, unknown) && !unknown;
+  if (!fs::exists(path, unknown) && error)
+    throw RunError(fmt::format("{}: cannot make the run folder: {}", path.string(), error.message()));
+  return false;
+}
+
+void check_room(const fs::path& path, std::int64_t needed_bytes) {
+  std::error_code unknown;
+  const fs::space_info room = fs::space(path, unknown);
+  if (unknown || room.available >= static_cast<std::uintmax_t>(needed_bytes)) return;
+  throw RunError(fmt::format("{}: the disk is too full: the run needs about {}, {} are free", path.string(),
+                             bytes_in_short(needed_bytes), bytes_in_short(static_cast<std::int64_t>(room.available))));
+}
+
+}  // namespace
+
+std::string run_folder_name(std::time_t now, const std::string& name) {
+  return fmt::format("{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(now), file_name_of(name));
+}
+
+std::string utc_text(std::time_t now) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now)); }
+
+RunFolder make_run_folder(const fs::path& wanted, std::int64_t needed_bytes) {
+  const fs::path base = wanted.has_filename() ? wanted : wanted.parent_path();
+  std::error_code error;
+  if (base.has_parent_path()) fs::create_directories(base.parent_path(), error);
+  if (error)
+    throw RunError(fmt::format("{}: cannot make the folder: {}", base.parent_path().string(), error.message()));
+  RunFolder folder{base};
+  for (int number = 2; !make_folder(folder.path); ++number) folder.path = fmt::format("{}-{}", base.string(), number);
+  check_room(folder.path, needed_bytes);
+  for (const char* part : {"trace", "weights"})
+    if (!fs::create_directory(folder.path / part, error))
+      throw RunError(fmt::format("{}: cannot make the folder: {}", (folder.path / part).string(), error.message()));
+  return folder;
+}
+
+std::vector<fs::path> trace_files(const RunFolder& folder, const Graph& graph) {
+  std::vector<fs::path> files;
+  for (const Module& module : graph.modules) {
+    const fs::path first = folder.path / "trace" / (file_name_of(module.name) + ".csv");
+    fs::path file = first;
+    for (int number = 2; std::find(files.begin(), files.end(), file) != files.end(); ++number)
+      file = fmt::format("{}-{}.csv", first.string().substr(0, first.string().size() - 4), number);
+    files.push_back(file);
+  }
+  return files;
+}
+
+void write_run_record(const RunFolder& folder, const RunRecord& record) {
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  const Json json = {{"cleave", CLEAVE_VERSION},
+                     {"language", 1},
+                     {"status", record.status},
+                     {"started", record.started},
+                     {"ended", text_or_null(record.ended)},
+                     {"arguments", record.arguments},
+                     {"seed", record.seed},
+                     {"threads", record.threads},
+                     {"host", host_facts()},
+                     {"results", record.results.empty() ? Json() : Json::parse(record.results)},
+                     {"model", Json::parse(doc_to_json(*record.model))}};
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  write_file_atomically((folder.path / "run.json").string(),
+                        ByteSpan(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+}  // namespace cleave
