@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cctype>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -29,34 +30,55 @@ std::string csv_line(const std::vector<std::string>& cells) {
   return fmt::format("{}\n", fmt::join(quoted, ","));
 }
 
-std::string aligned(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths, const char* gap) {
+// How a column stands: as wide as its widest cell, numbers right, words left.
+struct Layout {
+  std::size_t width = 0;
+  bool right = true;
+};
+
+bool is_number(const std::string& cell) {
+  return cell == "-" || (!cell.empty() && std::isdigit(static_cast<unsigned char>(cell.front())) != 0);
+}
+
+std::string aligned(const std::vector<std::string>& cells, const std::vector<Layout>& layout, const char* gap) {
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const std::string blanks(widths[i] - width(cells[i]), ' ');
-    line += i == 0 ? cells[i] + blanks : gap + blanks + cells[i];
+    const std::string blanks(layout[i].width - width(cells[i]), ' ');
+    if (i > 0) line += gap;
+    line += layout[i].right ? blanks + cells[i] : cells[i] + blanks;
   }
+  return line;
+}
+
+// Without the blanks at its end.
+std::string trimmed(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
   return line;
 }
 
 }  // namespace
 
 std::string to_text(const Table& table, const std::string& format) {
-  std::vector<std::size_t> widths;
-  for (const std::string& column : table.columns) widths.push_back(width(column));
+  std::vector<Layout> layout;
+  for (const std::string& column : table.columns) layout.push_back({width(column), !layout.empty()});
   for (const std::vector<std::string>& row : table.rows) {
-    assert(row.size() == widths.size());
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+    assert(row.size() == layout.size());
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      layout[i].width = std::max(layout[i].width, width(row[i]));
+      layout[i].right = layout[i].right && is_number(row[i]);
+    }
   }
   const auto line = [&](const std::vector<std::string>& cells) {
     if (format == "csv") return csv_line(cells);
-    if (format == "md") return fmt::format("| {} |\n", aligned(cells, widths, " | "));
-    return aligned(cells, widths, "  ") + "\n";
+    if (format == "md") return fmt::format("| {} |\n", aligned(cells, layout, " | "));
+    return trimmed(aligned(cells, layout, "  ")) + "\n";
   };
   std::string text = line(table.columns);
-  if (format == "md")
-    for (std::size_t i = 0; i < widths.size(); ++i)
-      text += fmt::format("|{}{}{}", std::string(widths[i] + 1, '-'), i == 0 ? "-" : ":",
-                          i + 1 < widths.size() ? "" : "|\n");
+  if (format == "md") {
+    for (const Layout& column : layout)
+      text += fmt::format("|{}{}", std::string(column.width + 1, '-'), column.right ? ":" : "-");
+    text += "|\n";
+  }
   for (const std::vector<std::string>& row : table.rows) text += line(row);
   return text;
 }

@@ -6,7 +6,7 @@
 
 namespace cleave {
 
-// The first column is a name and stands left, the others are numbers and stand right. Cells hold UTF-8.
+// The first column stands left, so do others that hold words; numbers stand right. Cells hold UTF-8.
 struct Table {
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;  // as many cells as columns

@@ -63,9 +63,10 @@ std::string explanation(const TrainJob& job, const TrainResult& result, const st
     text += fmt::format("validation: {} images held out; ", with_blanks(result.validation.images));
   text += fmt::format("train and loss (nats an image): {} of {} images\n", with_blanks(result.train.images),
                       with_blanks(static_cast<std::int64_t>(job.train.picks.size())));
-  text += fmt::format("{} epoch{} of {} batches of {} images, {} threads, {:.1f} s\n", job.options.epochs,
-                      job.options.epochs == 1 ? "" : "s", batches_per_epoch(job), with_blanks(images_per_batch(job)),
-                      job.options.threads, result.report.seconds);
+  text += fmt::format("{} epoch{} of {} batch{} of {} images, {} thread{}, {:.1f} s\n", job.options.epochs,
+                      job.options.epochs == 1 ? "" : "s", batches_per_epoch(job),
+                      batches_per_epoch(job) == 1 ? "" : "es", with_blanks(images_per_batch(job)), job.options.threads,
+                      job.options.threads == 1 ? "" : "s", result.report.seconds);
   text += fmt::format("weights hash {}   run folder {}\n", result.weights_hash, result.run_folder);
   return text + fmt::format("go on with: cleave eval {} --weights {}\n", model_file, result.weights_file);
 }
