@@ -5,7 +5,10 @@
 #include "graphs/build.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -59,9 +62,10 @@ class Builder {
   Graph build() {
     graph_.name = spec_.name;
     graph_.loss = {spec_.loss, spec_.reduce};
-    if (!spec_.has_network || spec_.input.shape.empty()) return std::move(graph_);
+    if (!spec_.has_network) return std::move(graph_);
     Node input;
     input.name = "input";
+    input.pos = spec_.input.pos;
     input.type = {DType::f32, spec_.input.shape};
     input.part = Part::input;
     graph_.nodes.push_back(std::move(input));
@@ -78,7 +82,7 @@ class Builder {
     module_ = ModuleId{0};
     part_ = Part::head;
     const NodeId input{0};
-    const Flowing out = add_list(spec_.layers, scope, {{input}, false}, {{"input", {input, false}}}, "");
+    const Flowing out = add_list(spec_.layers, scope, input_flow(), {{"input", {input, input_flow().broken}}}, "");
     Module module;
     module.input = input;
     module.body = input;
@@ -87,8 +91,13 @@ class Builder {
     graph_.modules.push_back(std::move(module));
   }
 
+  // Without a shape there are no types, but names can still be looked up.
+  Flowing input_flow() const { return {{NodeId{0}}, spec_.input.shape.empty()}; }
+
+  // Names given by the user that meet those made from ops; a name given twice was told before.
   void check_unique_names() {
     std::map<std::string, SourcePos> seen;
+    if (name_told_) return;
     for (const Node& node : graph_.nodes) {
       const auto [first, fresh] = seen.emplace(node.name, node.pos);
       if (fresh) continue;
@@ -99,8 +108,10 @@ class Builder {
   }
 
   void build_modules(const Scope& scope) {
-    Flowing reading{{NodeId{0}}, false};
+    Flowing reading = input_flow();
+    std::set<std::string> modules;
     for (const ModuleSpec& spec : spec_.modules) {
+      if (!modules.insert(spec.name).second) name_told_ = true;
       module_ = ModuleId{static_cast<std::int32_t>(graph_.modules.size())};
       Module module;
       module.name = spec.name;
@@ -144,6 +155,7 @@ class Builder {
       const Flowing inputs = layer.from.empty() ? reading : resolve(layer, names, below(layers, i));
       const std::string name = join(prefix, local_name(layer, used));
       reading = layer.broken ? Flowing{{}, true} : add_layer(layer, scope.with(layer.settings), inputs, names, name);
+      if (names.count(layer.name) > 0) name_told_ = true;
       if (!layer.name.empty())
         names[layer.name] = {reading.broken ? NodeId::none : reading.nodes.front(), reading.broken};
     }
@@ -304,13 +316,16 @@ class Builder {
   void report_misfit(const LayerSpec& layer, const OpDef& op, const Flowing& inputs, const std::string& what) {
     SourcePos pos = layer.pos;
     pos.length = static_cast<int>(layer.op.size());
-    const bool named = what.starts_with(std::string(op.name));
-    Diagnostic& misfit = found_.add(pos, named ? what : fmt::format("{} {}", op.name, what));
-    for (const NodeId id : inputs.nodes) {
-      const Node& input = graph_.node(id);
-      const std::string gives = fmt::format("'{}' gives {}", input.name, to_text(input.type.shape));
-      if (input.pos.line > 0) found_.note(misfit, input.pos, gives);
-      else misfit.message += fmt::format(" ({})", gives);
+    constexpr std::array kVerbs = {"needs ", "reads ", "gives ", "takes ", "cannot "};
+    const bool verb =
+        std::any_of(kVerbs.begin(), kVerbs.end(), [&](const char* word) { return what.starts_with(word); });
+    const std::string name = op.name == layer.op ? op.name : fmt::format("the {} of {}", op.name, layer.op);
+    Diagnostic& misfit = found_.add(pos, fmt::format("{}{} {}", name, verb ? "" : ":", what));
+    for (std::size_t i = 0; i < inputs.nodes.size(); ++i) {
+      const Node& input = graph_.node(inputs.nodes[i]);
+      const bool told = std::find(inputs.nodes.begin(), inputs.nodes.begin() + static_cast<std::ptrdiff_t>(i),
+                                  inputs.nodes[i]) != inputs.nodes.begin() + static_cast<std::ptrdiff_t>(i);
+      if (!told) found_.note(misfit, input.pos, fmt::format("'{}' gives {}", input.name, to_text(input.type.shape)));
     }
   }
 
@@ -343,6 +358,7 @@ class Builder {
     if (weights == def->weights || node.weight_type.grid == WeightType::Grid::ternary ||
         node.weight_type.grid == WeightType::Grid::quantized)
       return;
+    if (!misfits_.insert({pos.file, pos.line, pos.col}).second) return;  // one statement, told for its first layer
     std::vector<std::string> fitting;
     for (const LawDef& other : catalog)
       if (other.weights == nullptr || weights == other.weights) fitting.emplace_back(other.name);
@@ -359,6 +375,8 @@ class Builder {
   Graph graph_;
   ModuleId module_ = ModuleId::none;
   Part part_ = Part::body;
+  bool name_told_ = false;                               // a name given twice was reported
+  std::set<std::tuple<std::string, int, int>> misfits_;  // places of laws reported as not fitting
 };
 
 }  // namespace

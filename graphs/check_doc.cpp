@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -38,24 +39,37 @@ class Checker {
     for (const OpDef& op : language.ops) op_trees_.emplace(op.name, field_tree(op.fields));
     for (const BlockDef& block : block_catalog()) op_trees_.emplace(block.name, field_tree(block.fields));
     for (const auto& [name, tree] : op_trees_) op_names_.push_back(name);
+    for (const FieldTree& next : part_.children) part_keys_.emplace_back(next.key);
   }
 
   void check_top(DocNode& doc) { check_map(doc, top_, ""); }
 
  private:
   void check_map(DocNode& map, const FieldTree& tree, const std::string& path) {
+    std::set<std::string> meant;  // keys written with a slip: they are not missing
     for (DocEntry& entry : map.entries) {
       if (path.empty() && is_free_key(entry.key)) continue;
       const FieldTree* next = tree.child(entry.key);
-      if (next == nullptr) unknown_key(entry, tree, path);
-      else check_value(entry.value, *next, child_path(path, entry.key));
+      if (next == nullptr) {
+        meant.insert(unknown_key(map, entry, tree, path));
+        map.broken = true;
+      } else {
+        check_value(entry.value, *next, child_path(path, entry.key));
+      }
     }
     for (const FieldTree& next : tree.children) {
-      if (next.key == "*" || map.find(next.key) != nullptr) continue;
-      if (next.field->required)
-        found_.add(map.pos, fmt::format("{} needs '{}' ({})", owner(path), next.key, next.field->doc));
+      if (next.key == "*" || map.find(next.key) != nullptr || meant.count(std::string(next.key)) > 0) continue;
+      if (next.field->required) missing_key(map, *next.field, next.key, path);
       else if (next.field->fallback != nullptr) add_default(map, next, path);
     }
+  }
+
+  void missing_key(const DocNode& map, const FieldDef& field, std::string_view key, const std::string& path) {
+    std::string example;
+    if (key == "version") example = "add version: 1";
+    if (field.kind == Kind::word) example = fmt::format("add {}: {}", key, field.words);
+    for (std::size_t at = 0; (at = example.find('|', at)) != std::string::npos;) example.replace(at, 1, " or ");
+    found_.add(map.pos, fmt::format("{} needs '{}' ({})", owner(path), key, field.doc), example);
   }
 
   void add_default(DocNode& map, const FieldTree& tree, const std::string& path) {
@@ -72,14 +86,19 @@ class Checker {
     map.entries.push_back({std::string(tree.key), map.pos, std::move(node), false});
   }
 
-  void unknown_key(const DocEntry& entry, const FieldTree& tree, const std::string& path) {
+  // Returns the key that was probably meant, "" when none is near.
+  std::string unknown_key(const DocNode& map, const DocEntry& entry, const FieldTree& tree, const std::string& path) {
     std::vector<std::string> known;
     for (const FieldTree& next : tree.children) known.emplace_back(next.key);
     const std::string near = closest_name(entry.key, known);
     std::string hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near);
     if (near.empty()) hint = where_it_belongs(entry.key, path);
+    if (hint.empty() && known.empty()) hint = "it has no parameters";
     if (hint.empty() && known.size() <= 8) hint = fmt::format("known here: {}", fmt::join(known, ", "));
-    found_.add(entry.key_pos, fmt::format("unknown key '{}' in {}", entry.key, owner(path)), hint, near);
+    const bool twice = !near.empty() && map.find(near) != nullptr;
+    found_.add(entry.key_pos, fmt::format("unknown key '{}' in {}", entry.key, owner(path)),
+               twice ? fmt::format("'{}' is set already", near) : hint, twice ? "" : near);
+    return near;
   }
 
   // A key known one level down or up is a key in the wrong place.
@@ -93,7 +112,7 @@ class Checker {
 
   void check_value(DocNode& node, const FieldTree& tree, const std::string& path) {
     const FieldDef& field = *tree.field;
-    if (node.is_null()) return empty_value(node, field, path);
+    if (node.is_null()) return empty_value(node, field, tree.key == "*" ? path : last_step(path));
     switch (field.kind) {
       case Kind::record: return check_record(node, tree, path);
       case Kind::table: return check_table(node, tree, path);
@@ -104,21 +123,23 @@ class Checker {
       case Kind::reals:
       case Kind::texts: return check_list(node, field, path);
       case Kind::any: return;
-      default: return check_scalar(node, field, path);
+      default: return check_scalar(node, field, tree.key == "*" ? path : last_step(path));
     }
   }
 
-  void empty_value(const DocNode& node, const FieldDef& field, const std::string& path) {
+  void empty_value(const DocNode& node, const FieldDef& field, const std::string& name) {
     const std::string hint = field.fallback == nullptr || field.kind == Kind::record
                                  ? "give it a value or remove the key"
                                  : fmt::format("give it a value, or remove the key for {}", field.fallback);
-    found_.add(node.pos, fmt::format("{} has no value", last_step(path)), hint);
+    found_.add(node.pos, fmt::format("{} has no value", name), hint);
   }
 
-  void check_scalar(DocNode& node, const FieldDef& field, const std::string& path) {
-    const std::string name = last_step(path);
+  void check_scalar(DocNode& node, const FieldDef& field, const std::string& name) {
     if (!node.is_scalar()) {
-      found_.add(node.pos, fmt::format("{} needs one value, not a {}", name, node.is_list() ? "list" : "map"));
+      found_.add(node.pos, fmt::format("{} needs one value, not {}", name,
+                                       node.is_list()  ? "a list"
+                                       : node.is_map() ? "a map"
+                                                       : "an empty one"));
       return;
     }
     ScalarResult result = read_scalar(node.scalar, node.quoted, field, name);
@@ -132,15 +153,18 @@ class Checker {
 
   void check_list(DocNode& node, const FieldDef& field, const std::string& path) {
     if (field.kind == Kind::texts && node.is_scalar()) {
-      check_scalar(node, field, path);
+      check_scalar(node, field, last_step(path));
       return;
     }
     if (!node.is_list()) {
-      const std::string hint = node.is_scalar() ? fmt::format("write [{}]", node.scalar) : "write [A, B]";
+      const bool number = field.kind != Kind::texts;
+      const std::string hint = node.is_scalar() ? fmt::format("write [{}]", node.scalar)
+                               : number         ? "write [1, 2]"
+                                                : "write [A, B]";
       found_.add(node.pos, fmt::format("{} needs a list", last_step(path)), hint);
       return;
     }
-    for (DocNode& item : node.items) check_scalar(item, field, path);
+    for (DocNode& item : node.items) check_scalar(item, field, last_step(path));
     if (std::all_of(node.items.begin(), node.items.end(), [](const DocNode& item) { return item.value.has_value(); }))
       node.value = joined(node, field.kind);
   }
@@ -161,10 +185,10 @@ class Checker {
     if (node.is_scalar() && tree.field->words != nullptr) {
       FieldDef word = *tree.field;
       word.kind = Kind::word;
-      check_scalar(node, word, path);
+      check_scalar(node, word, last_step(path));
     } else if (!node.is_map()) {
       const std::string first = tree.children.empty() ? "key" : std::string(tree.children.front().key);
-      found_.add(node.pos, fmt::format("{} needs a map of keys", last_step(path)),
+      found_.add(node.pos, fmt::format("{} needs a map of keys", tree.key == "*" ? path : last_step(path)),
                  fmt::format("write {}: {{{}: …}}", last_step(path), first));
     } else {
       check_map(node, tree, path);
@@ -194,14 +218,17 @@ class Checker {
     }
   }
 
+  std::string one_of(std::string_view catalog) const {
+    return fmt::format("one of: {}", fmt::join(names_of(language_.laws(catalog)), ", "));
+  }
+
   void unknown_law(const SourcePos& pos, const std::string& name, std::string_view catalog) {
     std::vector<std::string> known;
     for (const LawDef& law : language_.laws(catalog)) known.emplace_back(law.name);
     const std::string near = closest_name(name, known);
     const std::string hint =
         near.empty() ? fmt::format("one of: {}", fmt::join(known, ", ")) : fmt::format("did you mean '{}'?", near);
-    const std::string suggestion = near.empty() && catalog == "datasets" ? known.front() : near;
-    found_.add(pos, fmt::format("unknown {} '{}'", one_of_catalog(catalog), name), hint, suggestion);
+    found_.add(pos, fmt::format("unknown {} '{}'", one_of_catalog(catalog), name), hint, near);
   }
 
   const LawDef* find_law(std::string_view catalog, const std::string& name) const {
@@ -225,11 +252,17 @@ class Checker {
       return;
     }
     if (!node.is_map()) {
-      found_.add(node.pos, fmt::format("{} needs a {}", last_step(path), one_of_catalog(catalog)));
+      found_.add(node.pos,
+                 fmt::format("{} needs the name of a {}, not a list", last_step(path), one_of_catalog(catalog)),
+                 one_of(catalog));
       return;
     }
     if (catalog == "selectors" && is_map_by_op(node)) {
       for (DocEntry& entry : node.entries) check_select_of_op(entry, field, path);
+      return;
+    }
+    if (node.entries.empty()) {
+      found_.add(node.pos, fmt::format("{} names no {}", last_step(path), one_of_catalog(catalog)), one_of(catalog));
       return;
     }
     if (node.entries.size() != 1) {
@@ -275,17 +308,25 @@ class Checker {
   }
 
   void check_layers(DocNode& node, const std::string& path) {
-    if (node.is_map() && node.find("layers") != nullptr) return check_map(node, part_, path);
+    if (is_part(node)) return check_map(node, part_, path);
     if (!node.is_list()) {
       found_.add(node.pos, fmt::format("{} needs a list of layers", last_step(path)), "each layer starts with '- '");
       return;
     }
-    if (node.items.empty()) found_.add(node.pos, fmt::format("{} has no layers", last_step(path)));
+    if (node.items.empty()) found_.add(node.pos, fmt::format("{} is empty", last_step(path)), "at least one layer");
     for (DocNode& item : node.items) {
       const std::size_t before = found_.count();
       check_layer(item, path);
       item.broken = found_.count() > before;
     }
+  }
+
+  // A map is a part when it has, or nearly has, a part's key; one with an op lacks its '- '.
+  bool is_part(const DocNode& node) const {
+    if (!node.is_map()) return false;
+    return std::any_of(node.entries.begin(), node.entries.end(), [&](const DocEntry& entry) {
+      return part_.child(entry.key) != nullptr || !closest_name(entry.key, part_keys_).empty();
+    });
   }
 
   void check_layer(DocNode& node, const std::string& path) {
@@ -315,7 +356,7 @@ class Checker {
       if (next == nullptr) unknown_layer_key(entry, op->key);
       else check_value(entry.value, *next, child_path(path, entry.key));
     }
-    check_op(*op, path);
+    check_op(*op);
   }
 
   // The entry that names the op: an exact name, else the only key that is not a layer's.
@@ -352,17 +393,20 @@ class Checker {
     found_.add(pos, fmt::format("unknown op '{}'", name), hint, near);
   }
 
-  void check_op(DocEntry& op, const std::string& path) {
+  void check_op(DocEntry& op) {
     const auto tree = op_trees_.find(op.key);
     if (tree == op_trees_.end()) return unknown_op(op.key_pos, op.key);
     if (op.value.is_null()) {
       op.value.type = DocNode::Type::map;
       op.value.pos = op.key_pos;
     }
-    if (op.value.is_map()) return check_map(op.value, tree->second, child_path(path, op.key));
+    if (op.value.is_map()) return check_map(op.value, tree->second, op.key);
     const auto& fields = tree->second.children;
-    const std::string first = fields.empty() ? "" : fmt::format("{}: {}", fields.front().key, op.value.scalar);
-    found_.add(op.value.pos, fmt::format("{} needs a map of parameters", op.key),
+    const std::string first =
+        fields.empty() ? "" : fmt::format("{}: {}", fields.front().key, op.value.is_scalar() ? op.value.scalar : "…");
+    found_.add(op.value.pos,
+               fields.empty() ? fmt::format("{} has no parameters", op.key)
+                              : fmt::format("{} needs a map of parameters", op.key),
                fields.empty() ? fmt::format("write {} alone", op.key) : fmt::format("write {}: {{{}}}", op.key, first),
                fields.empty() || !op.value.is_scalar() ? "" : fmt::format("{{{}}}", first));
   }
@@ -372,6 +416,7 @@ class Checker {
   FieldTree top_, layer_, part_;
   std::map<std::string, FieldTree, std::less<>> op_trees_;
   std::vector<std::string> op_names_;
+  std::vector<std::string> part_keys_;  // the keys of a part
 };
 
 void collect_params(const DocNode& map, const std::string& prefix, Params& params) {
@@ -385,7 +430,8 @@ void collect_params(const DocNode& map, const std::string& prefix, Params& param
 
 void check_doc(DocNode& doc, const Language& language, Diagnostics& found) {
   if (!doc.is_map()) {
-    found.add(doc.pos, "a model file is a map of keys", "start with version: 1");
+    found.add(doc.pos, doc.is_null() ? "the file holds no keys" : "a model file is a map of keys",
+              "start with version: 1");
     return;
   }
   Checker(language, found).check_top(doc);

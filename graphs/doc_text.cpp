@@ -19,7 +19,10 @@ std::string origin_of(const DocNode& node) {
   return fmt::format("{}:{}:{}", node.pos.file, node.pos.line, node.pos.col);
 }
 
+// Plain, that is read back as the same text: neither null nor with a meaning of YAML's own.
 bool is_plain(const std::string& text) {
+  for (const char* null : {"~", "null", "Null", "NULL", "<<"})
+    if (text == null) return false;
   if (text.empty() || text.front() == ' ' || text.back() == ' ' || text.back() == ':') return false;
   if (std::string("&*!|>%@`\"'#-?:,[]{}").find(text.front()) != std::string::npos && text.size() > 1 &&
       (text.front() != '-' || text[1] == ' '))
@@ -57,7 +60,8 @@ class Writer {
 
   void map(const DocNode& node, const std::string& indent) {
     for (const DocEntry& entry : node.entries) {
-      if (indent.empty() && is_free_key(entry.key)) continue;  // anchors: already put where they are used
+      // Anchors and includes: already put where they are used.
+      if (indent.empty() && (is_free_key(entry.key) || entry.key == "include")) continue;
       value(entry.value, indent + entry.key + ":", indent);
     }
   }

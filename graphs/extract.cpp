@@ -108,6 +108,7 @@ LayerSpec layer_of(const DocNode& node, const Language& language) {
   layer.broken = node.broken;
   layer.pos = node.pos;
   layer.name = text_at(node, "name");
+  layer.name_pos = node.find("name") == nullptr ? node.pos : node.find("name")->pos;
   layer.from = names_of_list(node.find("from"));
   layer.settings = settings_of(node, language);
   const DocEntry* op = op_entry(node, language);
@@ -143,11 +144,22 @@ ModuleSpec module_of(const DocNode& node, const Language& language) {
   return module;
 }
 
+bool is_fitting(const Shape& shape) {
+  double count = 1;
+  for (const std::int64_t size : shape) count *= static_cast<double>(size);
+  return count >= 1 && count <= kMaxInputValues;
+}
+
 InputSpec input_of(const DocNode& network) {
   InputSpec input;
   input.shape = value_or<std::vector<std::int64_t>>(find_path(network, "input.image"), {});
   if (input.shape.empty() && find_path(network, "input.vector") != nullptr)
-    input.shape = {integer_at(network, "input.vector", 1)};
+    input.shape = {integer_at(network, "input.vector", 0)};
+  const bool sound = (input.shape.size() == 1 || input.shape.size() == 3) && is_fitting(input.shape);
+  if (!sound) input.shape.clear();
+  if (const DocNode* node = network.find("input"))
+    for (const DocEntry& entry : node->entries)
+      if (entry.key == "image" || entry.key == "vector") input.pos = entry.key_pos;
   const auto scale = value_or<std::vector<double>>(find_path(network, "input.scale"), {});
   if (scale.size() == 2) {
     input.low = scale[0];
@@ -256,7 +268,8 @@ ModelSpec extract_spec(const DocNode& doc, const std::string& file, const Langua
   spec.settings = settings_of(*network, language);
   if (const DocNode* layers = network->find("layers")) spec.layers = part_of(layers, language).layers;
   if (const DocNode* modules = network->find("modules"))
-    for (const DocNode& module : modules->items) spec.modules.push_back(module_of(module, language));
+    for (const DocNode& module : modules->items)
+      if (module.is_map()) spec.modules.push_back(module_of(module, language));
   return spec;
 }
 

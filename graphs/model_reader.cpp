@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -14,6 +15,7 @@ namespace cleave {
 namespace {
 
 constexpr std::size_t kMaxIncludes = 16;
+constexpr std::size_t kMaxSetPath = 512;
 
 // What `preset` fills in. "recommended" is the table's defaults and those of the catalogs.
 constexpr const char* kAsPublished = R"(
@@ -26,6 +28,7 @@ struct Opened {
   Diagnostics& found;
   std::vector<std::string> chain;  // the files being included, outermost first
   std::size_t count = 0;
+  bool unreadable = false;  // one of them: what it holds is not known, so nothing can be said to be missing
 };
 
 bool is_own_key(std::string_view key) {
@@ -34,13 +37,17 @@ bool is_own_key(std::string_view key) {
 
 // Merges `from` into `into`; a key both have with other than two maps is a mistake.
 void merge_include(DocNode& into, DocNode from, bool top, Opened& opened) {
+  std::unordered_map<std::string, std::size_t> known;
+  for (std::size_t i = 0; i < into.entries.size(); ++i) known.emplace(into.entries[i].key, i);
   for (DocEntry& entry : from.entries) {
     if (top && is_own_key(entry.key)) continue;
-    const auto old = std::find_if(into.entries.begin(), into.entries.end(),
-                                  [&](const DocEntry& known) { return known.key == entry.key; });
-    if (old == into.entries.end()) {
+    const auto place = known.find(entry.key);
+    if (place == known.end()) {
       into.entries.push_back(std::move(entry));
-    } else if (old->value.is_map() && entry.value.is_map()) {
+      continue;
+    }
+    DocEntry* old = &into.entries[place->second];
+    if (old->value.is_map() && entry.value.is_map()) {
       merge_include(old->value, std::move(entry.value), false, opened);
     } else {
       Diagnostic& twice = opened.found.add(old->key_pos, fmt::format("'{}' is also set in an included file", entry.key),
@@ -59,6 +66,7 @@ DocNode open_include(const DocNode& name, const std::string& from, Opened& opene
   if (std::find(opened.chain.begin(), opened.chain.end(), file) != opened.chain.end()) {
     opened.found.add(name.pos, fmt::format("include cycle: {} -> {}", fmt::join(opened.chain, " -> "), file),
                      "remove one of the includes");
+    opened.unreadable = true;
     return {};
   }
   if (++opened.count > kMaxIncludes) {
@@ -66,14 +74,26 @@ DocNode open_include(const DocNode& name, const std::string& from, Opened& opene
     return {};
   }
   const std::string text = read_source(file, name.pos, opened.sources);
-  if (opened.sources.order(file) == opened.sources.order("")) opened.sources.add(file, text);
-  DocNode doc = parse_yaml(file, text, opened.sources);
-  if (!doc.is_map() || doc.find("version") == nullptr)
-    opened.found.add({file, 1, 1, 1}, "an included file needs 'version' (version of the language: 1)");
+  opened.sources.add(file, text);
+  DocNode doc = parse_yaml(file, text, opened.found);
+  if (!doc.is_map()) opened.found.add({file, 1, 1, 1}, "an included file is a map of keys", "start with version: 1");
+  else if (doc.find("version") == nullptr)
+    opened.found.add({file, 1, 1, 1}, "an included file needs 'version'", "add version: 1");
   opened.chain.push_back(file);
   merge_includes(doc, file, opened);
   opened.chain.pop_back();
   return doc;
+}
+
+// The same; one that cannot be read at all is reported with what else is wrong so far.
+DocNode try_include(const DocNode& name, const std::string& from, Opened& opened) {
+  try {
+    return open_include(name, from, opened);
+  } catch (const ModelError& error) {
+    for (const Diagnostic& diagnostic : error.diagnostics()) opened.found.add(diagnostic);
+    opened.unreadable = true;
+    return {};
+  }
 }
 
 void merge_includes(DocNode& doc, const std::string& file, Opened& opened) {
@@ -82,15 +102,18 @@ void merge_includes(DocNode& doc, const std::string& file, Opened& opened) {
   std::vector<DocNode> names = include->items;
   if (include->is_scalar()) names.push_back(*include);
   for (const DocNode& name : names)
-    if (name.is_scalar()) merge_include(doc, open_include(name, file, opened), true, opened);
+    if (name.is_scalar()) merge_include(doc, try_include(name, file, opened), true, opened);
 }
 
 // The value at `path`, made where it does not exist; null when a list is on the way and the step is not an index in it.
-DocNode* make_path(DocNode& doc, std::string_view path, const SourcePos& pos) {
+DocNode* make_path(DocNode& doc, std::string_view path, SourcePos pos) {
   DocNode* at = &doc;
+  const std::string_view whole = path;
   while (!path.empty()) {
     const std::size_t dot = path.find('.');
     const std::string key(path.substr(0, dot));
+    pos.col = 1 + static_cast<int>(path.data() - whole.data());
+    pos.length = static_cast<int>(key.size());
     path = dot == std::string_view::npos ? "" : path.substr(dot + 1);
     if (at->is_list()) {
       const bool digits = !key.empty() && key.size() < 6 && key.find_first_not_of("0123456789") == std::string::npos;
@@ -114,11 +137,14 @@ void apply_set(DocNode& doc, const std::string& set, Sources& sources, Diagnosti
   const std::size_t equals = set.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == set.size())
     throw UserError(fmt::format("--set {}: write --set path=value, for example --set training.epochs=1", set));
-  const std::string file = "--set";
-  sources.add(file, set);
   const std::string path = set.substr(0, equals);
+  const auto plain = [](char c) { return c > ' ' && c < 0x7F; };
+  if (!std::all_of(path.begin(), path.end(), plain) || path.size() > kMaxSetPath)
+    throw UserError("--set: a path is made of keys and dots, for example training.epochs");
+  const std::string file = "--set " + path;
+  sources.add(file, set);
   const SourcePos pos{file, 1, 1, static_cast<int>(equals)};
-  DocNode value = parse_yaml(file, std::string(equals + 1, ' ') + set.substr(equals + 1), sources);
+  DocNode value = parse_yaml(file, std::string(equals + 1, ' ') + set.substr(equals + 1), found);
   DocNode* target = make_path(doc, path, pos);
   if (target == nullptr) {
     found.add(pos, fmt::format("there is no '{}' in the model", path));
@@ -143,10 +169,10 @@ void merge_missing(DocNode& into, const DocNode& from) {
   }
 }
 
-void apply_preset(DocNode& doc, Sources& sources) {
+void apply_preset(DocNode& doc, Diagnostics& found) {
   const DocNode* preset = find_path(doc, "training.preset");
   if (preset == nullptr || preset->scalar != "as_published" || doc.find("network") == nullptr) return;
-  DocNode filled = parse_yaml("preset", kAsPublished, sources);
+  DocNode filled = parse_yaml("preset", kAsPublished, found);
   mark_origin(filled, "preset as_published");
   merge_missing(doc, filled);
 }
@@ -171,12 +197,13 @@ void read_model(const std::string& path, const Language& language, const std::ve
 void read_model_text(const std::string& file, const std::string& text, const Language& language,
                      const std::vector<std::string>& sets, ModelReading& reading, Diagnostics& found) {
   reading.sources.add(file, text);
-  reading.doc = parse_yaml(file, text, reading.sources);
+  reading.doc = parse_yaml(file, text, found);
   if (reading.doc.is_map()) {
-    Opened opened{reading.sources, found, {std::filesystem::path(file).lexically_normal().string()}, 0};
+    Opened opened{reading.sources, found, {std::filesystem::path(file).lexically_normal().string()}};
     merge_includes(reading.doc, file, opened);
+    if (opened.unreadable) found.throw_if_any();
     for (const std::string& set : sets) apply_set(reading.doc, set, reading.sources, found);
-    apply_preset(reading.doc, reading.sources);
+    apply_preset(reading.doc, found);
   }
   check_doc(reading.doc, language, found);
   reading.spec = extract_spec(reading.doc, file, language);

@@ -34,6 +34,9 @@ ModelSpec extract_spec(const DocNode& doc, const std::string& file, const Langua
 // Checks what the table cannot say: keys that exclude each other, names that must exist, ranges that depend on others.
 void check_rules(const DocNode& doc, const ModelSpec& spec, Diagnostics& found);
 
+// The most values one sample may have.
+inline constexpr double kMaxInputValues = 268'435'456;
+
 // Returns the value at a path like "training.batch", or null.
 const DocNode* find_path(const DocNode& doc, std::string_view path);
 

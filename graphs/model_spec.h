@@ -50,7 +50,7 @@ struct LayerSpec {
   Params params;
   SettingsSpec settings;
   std::vector<PartSpec> parts;  // residual: body and shortcut (may be empty); parallel: branches; repeat: body
-  SourcePos pos;
+  SourcePos pos, name_pos;
   bool broken = false;  // has a mistake that was already reported
 };
 
@@ -64,7 +64,8 @@ struct ModuleSpec {
 };
 
 struct InputSpec {
-  Shape shape;                      // [N] or [C, H, W]
+  Shape shape;                      // [N] or [C, H, W]; empty where it has a mistake
+  SourcePos pos;                    // of the shape's key
   std::optional<double> low, high;  // scale: raw values mapped linearly onto [low, high]
   std::vector<double> mean, std;    // normalize, per channel (after mapping onto [0, 1])
   std::optional<double> threshold;  // 1 where the value in [0, 1] is at least this, else 0

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "graphs/model_reader.h"
+#include "graphs/scalars.h"
 #include "ops/core/catalog.h"
 
 namespace cleave {
@@ -50,7 +51,8 @@ void check_one_of(const DocNode& map, const std::vector<const char*>& keys, bool
       found.add(entry.key_pos, fmt::format("{} has '{}' and '{}'", owner, first->key, entry.key),
                 "keep one of the two");
   }
-  if (first == nullptr && needed) found.add(map.pos, fmt::format("{} needs one of: {}", owner, fmt::join(keys, ", ")));
+  if (first == nullptr && needed && !map.broken)
+    found.add(map.pos, fmt::format("{} needs one of: {}", owner, fmt::join(keys, ", ")));
 }
 
 void check_scale(const DocNode& input, Diagnostics& found) {
@@ -71,15 +73,24 @@ void check_normalize(const DocNode& input, std::int64_t channels, Diagnostics& f
   }
 }
 
+void check_image(const DocNode& image, Diagnostics& found) {
+  const auto& sizes = std::get<std::vector<std::int64_t>>(*image.value);
+  double count = 1;
+  for (const std::int64_t size : sizes) count *= static_cast<double>(size);
+  if (sizes.size() != 3)
+    found.add(image.pos, fmt::format("image has {} sizes, it needs 3", sizes.size()),
+              "write [channels, height, width]");
+  else if (count > kMaxInputValues)
+    found.add(image.pos, fmt::format("an image of {:.0f} values; the limit is {:.0f}", count, kMaxInputValues));
+}
+
 void check_input(const DocNode& network, const ModelSpec& spec, Diagnostics& found) {
   const DocNode* input = network.find("input");
   if (input == nullptr || !input->is_map()) return;
   check_one_of(*input, {"image", "vector"}, true, "input", found);
   check_one_of(*input, {"scale", "normalize", "threshold"}, false, "input", found);
   const DocNode* image = input->find("image");
-  if (image != nullptr && image->value && spec.input.shape.size() != 3)
-    found.add(image->pos, fmt::format("image has {} sizes, it needs 3", spec.input.shape.size()),
-              "write [channels, height, width]");
+  if (image != nullptr && image->value) check_image(*image, found);
   check_scale(*input, found);
   check_normalize(*input, spec.input.shape.empty() ? 0 : channels_of(spec.input.shape), found);
 }
@@ -95,11 +106,29 @@ void check_weights(const DocNode& weights, Diagnostics& found) {
   found.add(binary->pos, "binary weights are [-1, 1] or [0, 1]", "write [-1, 1]");
 }
 
-void check_all_weights(const DocNode& node, Diagnostics& found) {
-  for (const DocNode& item : node.items) check_all_weights(item, found);
+void check_flip(const DocNode& proposal, Diagnostics& found) {
+  const DocNode* flip = proposal.find("flip");
+  if (flip != nullptr && flip->is_map()) check_one_of(*flip, {"count", "probability"}, false, "flip", found);
+}
+
+void check_interval(const DocNode& prior, Diagnostics& found) {
+  const DocNode* low = find_path(prior, "uniform.low");
+  const DocNode* high = find_path(prior, "uniform.high");
+  if (low == nullptr || high == nullptr || !low->value || !high->value) return;
+  if (std::get<double>(*low->value) >= std::get<double>(*high->value))
+    found.add((low->origin == "default" ? high : low)->pos,
+              fmt::format("uniform from {} to {} holds nothing", low->scalar, high->scalar),
+              "low must be less than high");
+}
+
+// The settings of everything: network, modules, parts, layers.
+void check_all_settings(const DocNode& node, Diagnostics& found) {
+  for (const DocNode& item : node.items) check_all_settings(item, found);
   for (const DocEntry& entry : node.entries) {
     if (entry.key == "weights") check_weights(entry.value, found);
-    else check_all_weights(entry.value, found);
+    else if (entry.key == "proposal") check_flip(entry.value, found);
+    else if (entry.key == "prior") check_interval(entry.value, found);
+    else check_all_settings(entry.value, found);
   }
 }
 
@@ -155,7 +184,7 @@ void check_network(const DocNode& doc, const ModelSpec& spec, Diagnostics& found
   }
   check_one_of(*network, {"layers", "modules"}, true, "network", found);
   check_input(*network, spec, found);
-  check_all_weights(*network, found);
+  check_all_settings(*network, found);
   check_weights_file(*network, found);
   check_modules(doc, *network, spec, found);
   if (wants_training(doc) && network->find("loss") == nullptr)
@@ -172,13 +201,18 @@ void check_links(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) 
   if (overrides == nullptr) return;
   for (const DocNode& row : overrides->items) {
     const DocNode* between = row.find("between");
-    if (between == nullptr || !between->is_list()) continue;
+    if (between == nullptr || (!between->is_list() && !between->value)) continue;
     if (between->items.size() != 2) {
-      found.add(between->pos, fmt::format("between names {} devices, a link has 2", between->items.size()),
+      const std::size_t count = between->is_list() ? between->items.size() : 1;
+      found.add(between->pos, fmt::format("between names {} device{}, a link has 2", count, count == 1 ? "" : "s"),
                 "write [a, b]");
       continue;
     }
-    for (const DocNode& end : between->items) check_known(end, end.scalar, "device", spec.devices, found);
+    for (std::size_t i = 0; i < 2; ++i) {
+      std::vector<std::string> known = spec.devices;  // but the other end: no link joins a device and itself
+      if (between->items[i].scalar != between->items[1 - i].scalar) std::erase(known, between->items[1 - i].scalar);
+      check_known(between->items[i], between->items[i].scalar, "device", known, found);
+    }
     if (between->items[0].scalar == between->items[1].scalar)
       found.add(between->items[1].pos, "a link joins two different devices");
   }
@@ -204,6 +238,15 @@ void check_assignment(const DocNode* table, const char* what, const std::vector<
   }
 }
 
+void check_ways(const DocEntry& ways, Diagnostics& found) {
+  FieldDef field{"ways", Kind::integer, ""};
+  field.min = 1;
+  field.max = 64;
+  const ScalarResult result = read_scalar(ways.key, false, field, "the number of ways");
+  if (const auto* fault = std::get_if<ScalarFault>(&result))
+    found.add(ways.key_pos, fault->message, fault->hint, fault->suggestion);
+}
+
 void check_placement(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) {
   if (!spec.has_network) return;
   const char* what = spec.modules.empty() ? "layer" : "module";
@@ -217,10 +260,12 @@ void check_placement(const DocNode& doc, const ModelSpec& spec, Diagnostics& fou
       DocNode key;
       key.pos = entry.key_pos;
       check_known(key, entry.key, what, names, found);
+      for (const DocEntry& ways : entry.value.entries) check_ways(ways, found);
     }
   const DocNode* mode = find_path(doc, "placement.mode");
   const DocNode* map = find_path(doc, "placement.map");
-  const bool manual = mode != nullptr && mode->scalar == "manual";
+  if (mode == nullptr || !mode->value) return;
+  const bool manual = mode->scalar == "manual";
   if (manual && map == nullptr) found.add(mode->pos, "mode: manual needs a map", "map: {MODULE: DEVICE, …}");
   if (!manual && map != nullptr) found.add(map->pos, "a map is for mode: manual", "write mode: manual, or pin");
   if (!manual || map == nullptr) return;
@@ -241,6 +286,8 @@ void check_devices(const DocNode& doc, const ModelSpec& spec, Diagnostics& found
 void check_training(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) {
   const DocNode* pick = find_path(doc, "training.pick");
   if (pick == nullptr || pick->origin == "default") return;
+  for (const char* key : {"body", "head"})
+    if (pick->find(key) == nullptr || !pick->find(key)->value) return;
   const double sum = spec.training.pick_body + spec.training.pick_head;
   if (std::abs(sum - 1) > 1e-9) found.add(pick->pos, fmt::format("pick adds up to {}, not 1", sum));
 }
@@ -258,11 +305,12 @@ void check_layer_names(const std::vector<LayerSpec>& layers, std::map<std::strin
                        Diagnostics& found) {
   for (const LayerSpec& layer : layers) {
     if (!layer.name.empty()) {
-      check_name(layer.name, layer.pos, found);
-      if (layer.name == "input") found.add(layer.pos, "'input' names the network's input", "choose another name");
-      const auto [first, fresh] = seen.emplace(layer.name, layer.pos);
+      check_name(layer.name, layer.name_pos, found);
+      if (layer.name == "input") found.add(layer.name_pos, "'input' names the network's input", "choose another name");
+      const auto [first, fresh] = seen.emplace(layer.name, layer.name_pos);
       if (!fresh) {
-        Diagnostic& twice = found.add(layer.pos, fmt::format("a second layer '{}'", layer.name), "choose another name");
+        Diagnostic& twice =
+            found.add(layer.name_pos, fmt::format("a second layer '{}'", layer.name), "choose another name");
         found.note(twice, first->second, "the first one");
       }
     }

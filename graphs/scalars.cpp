@@ -155,22 +155,20 @@ std::string hint_for(const std::string& suggestion) { return suggestion.empty() 
 
 std::string show_bound(double bound, const FieldDef& field) {
   if (field.kind != Kind::quantity) return fmt::format("{}", bound);
-  const Example& example = examples_of(field.unit);
-  double best_factor = 1;
-  std::string best = example.first;
+  if (bound == 0) return fmt::format("0{}", examples_of(field.unit).first);
+  const UnitRow* best = nullptr;
   for (const UnitRow& row : kUnits) {  // the largest unit that leaves a number of at least 1
-    if (row.unit != field.unit || (row.factor > bound && bound > 0) || row.factor < best_factor) continue;
-    best_factor = row.factor;
-    best = row.name;
+    if (row.unit != field.unit || (best != nullptr && row.factor > bound)) continue;
+    if (best == nullptr || row.factor > best->factor) best = &row;
   }
-  return bound == 0 ? fmt::format("0{}", example.first) : fmt::format("{}{}", bound / best_factor, best);
+  return fmt::format("{}{}", bound / best->factor, best->name);
 }
 
 ScalarResult in_range(double number, ParamValue value, const FieldDef& field, const std::string& name,
                       std::string_view text) {
   const bool low = number < field.min;
   if (!low && number <= field.max) return value;
-  if (low && field.min > 0 && field.min < 1e-100)
+  if (low && field.min > 0 && field.min < 1e-20)
     return ScalarFault{fmt::format("{} is {}, it must be more than 0", name, text), "", ""};
   const std::string bound = show_bound(low ? field.min : field.max, field);
   return ScalarFault{fmt::format("{} is {}, it must be at {} {}", name, text, low ? "least" : "most", bound),
@@ -186,7 +184,10 @@ ScalarResult read_number(std::string_view text, const FieldDef& field, const std
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
     if (error == std::errc() && end == text.data() + text.size())
       return in_range(static_cast<double>(count), count, field, name, text);
-    return ScalarFault{fmt::format("{} is out of range: {}", name, text), "", ""};
+    const bool low = text.front() == '-';
+    if (std::isinf(low ? field.min : field.max))
+      return ScalarFault{fmt::format("{} is out of range: {}", name, text), "", ""};
+    return in_range(low ? -HUGE_VAL : HUGE_VAL, count, field, name, text);
   }
   const std::optional<double> number = strict ? parse_real(text) : std::nullopt;
   if (!integer && number) return in_range(*number, *number, field, name, text);
@@ -206,6 +207,36 @@ ScalarResult read_boolean(std::string_view text, const std::string& name) {
   return ScalarFault{fmt::format("{} needs true or false, not '{}'", name, text), hint_for(suggestion), suggestion};
 }
 
+// Units as others write them.
+constexpr auto kAliases = std::to_array<std::pair<const char*, const char*>>({
+    {"bps", "bit/s"},
+    {"kbps", "kbit/s"},
+    {"Mbps", "Mbit/s"},
+    {"Gbps", "Gbit/s"},
+    {"sec", "s"},
+    {"msec", "ms"},
+    {"usec", "us"},
+    {"FLOPS", "FLOP/s"},
+    {"GFLOPS", "GFLOP/s"},
+    {"TFLOPS", "TFLOP/s"},
+    {"fps", "/s"},
+    {"Hz", "/s"},
+});
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string nearest_unit(std::string_view unit, Unit wanted, const std::vector<std::string>& fitting) {
+  for (const std::string& name : fitting)
+    if (equal_ignoring_case(unit, name)) return name;
+  for (const auto& [alias, name] : kAliases)
+    for (const UnitRow& row : kUnits)
+      if (equal_ignoring_case(unit, alias) && row.unit == wanted && std::string_view(row.name) == name) return name;
+  return closest_name(unit, fitting);
+}
+
 ScalarResult wrong_unit(std::string_view number, std::string_view unit, const FieldDef& field,
                         const std::string& name) {
   std::vector<std::string> fitting;
@@ -219,31 +250,54 @@ ScalarResult wrong_unit(std::string_view number, std::string_view unit, const Fi
     return ScalarFault{fmt::format("{} needs {}, {}{} is {}", name, doc_of(field.unit), number, unit, other->doc),
                        fmt::format("write for example {}", suggestion), suggestion};
   }
-  const std::string near = closest_name(unit, fitting);
+  const std::string near = nearest_unit(unit, field.unit, fitting);
   const std::string best = near.empty() ? examples_of(field.unit).first : near;
   return ScalarFault{fmt::format("{} has the unknown unit '{}'", name, unit),
-                     fmt::format("{} {}{}", near.empty() ? "write for example" : "did you mean", number, best),
+                     near.empty() ? fmt::format("write for example {}{}", number, best)
+                                  : fmt::format("did you mean {}{}?", number, best),
                      fmt::format("{}{}", number, best)};
+}
+
+bool is_unit(std::string_view name, Unit unit) {
+  return std::any_of(kUnits.begin(), kUnits.end(),
+                     [&](const UnitRow& row) { return row.unit == unit && name == row.name; });
+}
+
+// 1_000ms -> 1000ms, .5s -> 0.5s, "2 GiB" -> 2GiB: the quantity meant where only its number is written wrongly; else
+// "".
+std::string plain_quantity(std::string_view text, const FieldDef& field) {
+  const std::size_t end = std::min(text.find_first_not_of("+-_,.0123456789"), text.size());
+  const std::size_t start = std::min(text.find_first_not_of(' ', end), text.size());
+  const std::string_view unit = text.substr(start);
+  if (!is_unit(unit, field.unit)) return "";
+  const std::string number = plain_number(text.substr(0, end), false);
+  const std::string plain = fmt::format("{}{}", number, unit);
+  return number.empty() || plain == text ? "" : plain;
 }
 
 ScalarResult read_quantity(std::string_view text, const FieldDef& field, const std::string& name) {
   const std::size_t length = number_length(text);
   const std::optional<double> number = length == 0 ? std::nullopt : parse_real(text.substr(0, length));
   const Example& example = examples_of(field.unit);
+  const std::string plain = plain_quantity(text, field);
+  if (!plain.empty())
+    return ScalarFault{fmt::format("{} needs a plain number and its unit, not '{}'", name, text), "write " + plain,
+                       plain};
   if (!number)
     return ScalarFault{fmt::format("{} needs {}, not '{}'", name, doc_of(field.unit), text),
-                       fmt::format("write for example {}", example_of(field.unit)), example_of(field.unit)};
+                       fmt::format("write for example {}", example_of(field.unit)), ""};
+  const double value = number.value_or(0);
   const std::string_view unit = text.substr(length);
   if (unit.empty()) {
-    const std::string first = fmt::format("{}{}", text, example.first);
+    const bool part = field.unit == Unit::share && value <= 1;  // 0.8 of all is 80%
+    const std::string first = part ? fmt::format("{:.6g}%", value * 100) : fmt::format("{}{}", text, example.first);
     const std::string second = example.second == nullptr ? "" : fmt::format(" or {}{}", text, example.second);
     return ScalarFault{fmt::format("{} needs a unit", name), fmt::format("write {}{}", first, second), first};
   }
   for (const UnitRow& row : kUnits)
     if (row.unit == field.unit && unit == row.name)
-      return in_range(*number * row.factor, *number * row.factor, field, name, text);
-  const std::size_t start = std::min(unit.find_first_not_of(' '), unit.size());
-  return wrong_unit(text.substr(0, length), unit.substr(start), field, name);
+      return in_range(value * row.factor, value * row.factor, field, name, text);
+  return wrong_unit(text.substr(0, length), unit, field, name);
 }
 
 bool is_word(std::string_view text, const char* words) {
@@ -268,12 +322,21 @@ ScalarResult read_word(std::string_view text, const FieldDef& field, const std::
   std::string all = field.kind == Kind::word ? "" : field.kind == Kind::quantity ? example_of(field.unit) : "a number";
   for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
   const std::string hint = near.empty() ? "one of: " + all : fmt::format("did you mean '{}'?", near);
-  return ScalarFault{fmt::format("{} cannot be '{}'", name, text), hint, near.empty() ? words.front() : near};
+  return ScalarFault{fmt::format("{} cannot be '{}'", name, text), hint, near};
 }
 
-}  // namespace
+ScalarResult read_any(std::string_view text, bool quoted, const FieldDef& field, const std::string& name);
 
-ScalarResult read_scalar(std::string_view text, bool quoted, const FieldDef& field, const std::string& name) {
+// A number or a boolean in quotes is a text, which is not what was wanted; what stands in them may be.
+ScalarResult unquote(std::string_view text, const FieldDef& field, const std::string& name) {
+  const ScalarResult unquoted = read_any(text, false, field, name);
+  const auto* fault = std::get_if<ScalarFault>(&unquoted);
+  const std::string meant = fault == nullptr ? std::string(text) : fault->suggestion;
+  return ScalarFault{fmt::format("{} is a text in quotes", name),
+                     meant.empty() ? "" : fmt::format("write {} without quotes", meant), meant};
+}
+
+ScalarResult read_any(std::string_view text, bool quoted, const FieldDef& field, const std::string& name) {
   if (field.kind == Kind::text || field.kind == Kind::texts) {
     if (text.empty()) return ScalarFault{fmt::format("{} is empty", name), "", ""};
     return std::string(text);
@@ -281,17 +344,24 @@ ScalarResult read_scalar(std::string_view text, bool quoted, const FieldDef& fie
   if (is_word(text, field.words)) return std::string(text);
   const bool like_number = !text.empty() && (all_digits(text.substr(0, 1)) || text.front() == '-');
   if (field.kind == Kind::word || (field.words != nullptr && !like_number)) return read_word(text, field, name);
-  if (quoted) {
-    const ScalarResult unquoted = read_scalar(text, false, field, name);
-    const bool fine = std::holds_alternative<ParamValue>(unquoted);
-    return ScalarFault{fmt::format("{} is a text in quotes", name),
-                       fine ? fmt::format("write {} without quotes", text) : "", fine ? std::string(text) : ""};
-  }
+  if (quoted) return unquote(text, field, name);
   switch (field.kind) {
     case Kind::boolean: return read_boolean(text, name);
     case Kind::quantity: return read_quantity(text, field, name);
     default: return read_number(text, field, name);
   }
+}
+
+}  // namespace
+
+ScalarResult read_scalar(std::string_view text, bool quoted, const FieldDef& field, const std::string& name) {
+  ScalarResult result = read_any(text, quoted, field, name);
+  auto* fault = std::get_if<ScalarFault>(&result);
+  if (fault == nullptr || fault->suggestion.empty()) return result;
+  if (std::holds_alternative<ParamValue>(read_any(fault->suggestion, false, field, name))) return result;
+  fault->suggestion.clear();  // it would only lead to the next mistake
+  fault->hint.clear();
+  return result;
 }
 
 std::string example_of(Unit unit) { return fmt::format("2{}", examples_of(unit).first); }

@@ -26,6 +26,16 @@ constexpr std::size_t kMaxShownErrors = 100;
   throw UserError(path, ExitCode::invalid_model);  // not reached: the line above has thrown
 }
 
+// The start of a long line, not cut within a letter.
+std::string cut(std::string line) {
+  for (char& c : line)  // nothing that a terminal would obey
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F) c = '?';
+  if (line.size() <= kMaxShownLine) return line;
+  std::size_t end = kMaxShownLine;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
+  return line.substr(0, end);
+}
+
 }  // namespace
 
 void Sources::add(const std::string& file, std::string text) {
@@ -35,13 +45,15 @@ void Sources::add(const std::string& file, std::string text) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     lines.push_back(std::move(line));
   }
-  files_.emplace_back(file, std::move(lines));
+  if (order(file) < files_.size()) files_[order(file)].second = std::move(lines);
+  else files_.emplace_back(file, std::move(lines));
 }
 
 std::string Sources::line(const SourcePos& pos) const {
   for (const auto& [file, lines] : files_)
-    if (file == pos.file && pos.line >= 1 && pos.line <= static_cast<int>(lines.size()))
-      return lines[static_cast<std::size_t>(pos.line - 1)].substr(0, kMaxShownLine);
+    if (file == pos.file && pos.line >= 1 && pos.line <= static_cast<int>(lines.size()) &&
+        pos.col <= static_cast<int>(kMaxShownLine))
+      return cut(lines[static_cast<std::size_t>(pos.line - 1)]);
   return "";
 }
 
@@ -56,6 +68,10 @@ std::string read_source(const std::string& path, const SourcePos& from, const So
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) refuse(path, from, sources, "no such file");
   if (std::filesystem::is_directory(status)) refuse(path, from, sources, "is a directory", "name a .yaml file in it");
+  // A pipe on the command line is a way to hand over a text; one that a file includes would only make it wait.
+  const bool pipe = status.type() == std::filesystem::file_type::fifo && from.line == 0;
+  const bool device = status.type() == std::filesystem::file_type::character && from.line == 0;
+  if (!std::filesystem::is_regular_file(status) && !pipe && !device) refuse(path, from, sources, "not a regular file");
   std::ifstream stream(path, std::ios::binary);
   if (!stream) refuse(path, from, sources, fmt::format("cannot be read: {}", std::strerror(errno)));
   std::string text(kMaxFileBytes + 1, '\0');
@@ -68,7 +84,13 @@ std::string read_source(const std::string& path, const SourcePos& from, const So
 }
 
 Diagnostic& Diagnostics::add(const SourcePos& pos, std::string message, std::string hint, std::string suggestion) {
-  found_.push_back({pos, std::move(message), std::move(hint), sources_.line(pos), std::move(suggestion), {}});
+  Diagnostic found{pos, std::move(message), std::move(hint), sources_.line(pos), std::move(suggestion), {}};
+  if (!found.source_line.empty()) {  // a value over several lines is underlined to the end of its first
+    const int rest = static_cast<int>(found.source_line.size()) - pos.col + 1;
+    found.pos.length = std::max(1, std::min(pos.length, rest));
+    if (pos.length > rest && pos.length > 1) found.suggestion.clear();
+  }
+  found_.push_back(std::move(found));
   return found_.back();
 }
 

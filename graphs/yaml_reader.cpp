@@ -4,8 +4,12 @@
 // neither reports duplicate keys nor merges `<<`; both are done here, when a map ends.
 #include "graphs/yaml_reader.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <sstream>
+#include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -16,11 +20,10 @@ namespace cleave {
 
 namespace {
 
-[[noreturn]] void refuse(const Sources& sources, const SourcePos& pos, std::string message, std::string hint = {},
+[[noreturn]] void refuse(Diagnostics& found, const SourcePos& pos, std::string message, std::string hint = {},
                          std::string suggestion = {}) {
-  Diagnostics diagnostics(sources);
-  diagnostics.add(pos, std::move(message), std::move(hint), std::move(suggestion));
-  diagnostics.throw_if_any();
+  found.add(pos, std::move(message), std::move(hint), std::move(suggestion));
+  found.throw_if_any();
   std::abort();  // throw_if_any has thrown
 }
 
@@ -37,16 +40,16 @@ std::size_t utf8_length(std::string_view s) {
   return overlong || out_of_range ? 0 : length;
 }
 
-void check_text(const std::string& file, std::string_view text, const Sources& sources) {
+void check_text(const std::string& file, std::string_view text, Diagnostics& found) {
   SourcePos pos{file, 1, 1, 1};
   bool indenting = true;
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
     const std::size_t length = utf8_length(text.substr(i));
-    if (length == 0) refuse(sources, pos, fmt::format("byte 0x{:02x} is not UTF-8", byte), "save the file as UTF-8");
-    if (byte == '\t' && indenting) refuse(sources, pos, "a tab in the indentation", "write spaces", "  ");
+    if (length == 0) refuse(found, pos, fmt::format("byte 0x{:02x} is not UTF-8", byte), "save the file as UTF-8");
+    if (byte == '\t' && indenting) refuse(found, pos, "a tab in the indentation", "write spaces", "  ");
     const bool control = byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t';
-    if (control || byte == 0x7F) refuse(sources, pos, fmt::format("control character 0x{:02x}", byte), "remove it");
+    if (control || byte == 0x7F) refuse(found, pos, fmt::format("control character 0x{:02x}", byte), "remove it");
     indenting = byte == '\n' || (indenting && byte == ' ');
     i += length;
     pos.col += static_cast<int>(length);
@@ -71,23 +74,25 @@ int depth_of(const DocNode& node) {
 // Builds the tree from events; a stack of the open lists and maps.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(std::string file, const Sources& sources, Diagnostics& found)
-      : file_(std::move(file)), sources_(sources), found_(found) {}
+  TreeBuilder(std::string file, std::string_view text, Diagnostics& found)
+      : file_(std::move(file)), text_(text), found_(found) {}
 
   DocNode take_root() { return std::move(root_); }
+  // Where the innermost list or map that is not finished starts; line 0 when there is none.
+  SourcePos unfinished() const { return open_.empty() ? SourcePos{} : open_.back().node.pos; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (seen_document_)
-      refuse(sources_, place(mark, 1), "a second document; a model file holds one", "remove the '---' above it");
+      refuse(found_, place(mark, 1), "a second document; a model file holds one", "remove the '---' above it");
     seen_document_ = true;
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { leaf({}, place(mark, 1), anchor); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { leaf({}, place_of_null(mark), anchor); }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const SourcePos pos = place(mark, 1);
     const auto known = anchors_.find(anchor);
-    if (known == anchors_.end()) refuse(sources_, pos, "an alias inside the value it stands for");
+    if (known == anchors_.end()) refuse(found_, pos, "an alias inside the value it stands for");
     count_nodes(size_of(known->second), pos);
     if (static_cast<int>(open_.size()) + depth_of(known->second) > kMaxDepth) refuse_depth(pos);
     attach(known->second, pos);
@@ -99,10 +104,10 @@ class TreeBuilder : public YAML::EventHandler {
     node.type = DocNode::Type::scalar;
     node.quoted = tag == "!";
     node.scalar = value;
-    const SourcePos pos = place(mark, static_cast<int>(value.size()) + (node.quoted ? 2 : 0));
+    const SourcePos pos = place(mark, length_of(mark, value, node.quoted));
     check_tag(tag, pos);
     if (value.size() > kMaxScalarBytes)
-      refuse(sources_, {file_, pos.line, pos.col, 1},
+      refuse(found_, {file_, pos.line, pos.col, 1},
              fmt::format("a value of {} bytes; the limit is {}", value.size(), kMaxScalarBytes));
     leaf(std::move(node), pos, anchor);
   }
@@ -126,23 +131,48 @@ class TreeBuilder : public YAML::EventHandler {
     DocNode node;
     YAML::anchor_t anchor = 0;
     bool has_key = false;
-    DocEntry key;  // the key waiting for its value
+    DocEntry key;                                     // the key waiting for its value
+    std::unordered_map<std::string, SourcePos> keys;  // those read so far
   };
 
   SourcePos place(const YAML::Mark& mark, int length) const { return {file_, mark.line + 1, mark.column + 1, length}; }
 
+  // yaml-cpp puts a value that is not there at what follows it; told is the end of what stands before.
+  SourcePos place_of_null(const YAML::Mark& mark) const {
+    if (!open_.empty() && open_.back().has_key) return open_.back().key.key_pos;
+    std::size_t at = std::min(static_cast<std::size_t>(std::max(0, mark.pos)), text_.size());
+    const bool written = at < text_.size() && (text_[at] == '~' || text_[at] == 'n' || text_[at] == 'N');
+    if (written) return place(mark, text_[at] == '~' ? 1 : 4);
+    while (at > 0 && std::string_view(" \r\n").find(text_[at - 1]) != std::string_view::npos) --at;
+    if (at == 0) return place(mark, 1);
+    const std::size_t line_start = text_.rfind('\n', at - 1) + 1;  // 0 on the first line: npos + 1
+    const auto line = 1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(line_start), '\n');
+    return {file_, static_cast<int>(line), static_cast<int>(at - line_start), 1};
+  }
+
+  // Of the scalar as it stands in the text: a quoted one may hold escapes.
+  int length_of(const YAML::Mark& mark, const std::string& value, bool quoted) const {
+    const std::size_t start = static_cast<std::size_t>(std::max(0, mark.pos));
+    if (!quoted || start >= text_.size()) return static_cast<int>(value.size());
+    const char quote = text_[start];
+    std::size_t end = start + 1;
+    while (end < text_.size() && text_[end] != quote && text_[end] != '\n')
+      end += text_[end] == '\\' && quote == '"' ? 2 : 1;
+    return static_cast<int>(std::min(end + 1, text_.size()) - start);
+  }
+
   void check_tag(const std::string& tag, const SourcePos& pos) const {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    refuse(sources_, {pos.file, pos.line, pos.col, 1}, fmt::format("the tag '{}' is not part of the language", tag),
+    refuse(found_, {pos.file, pos.line, pos.col, 1}, fmt::format("the tag '{}' is not part of the language", tag),
            "remove it");
   }
   [[noreturn]] void refuse_depth(const SourcePos& pos) const {
-    refuse(sources_, pos, fmt::format("nested deeper than {} levels", kMaxDepth));
+    refuse(found_, pos, fmt::format("nested deeper than {} levels", kMaxDepth));
   }
   void count_nodes(std::int64_t more, const SourcePos& pos) {
     nodes_ += more;
     if (nodes_ > kMaxNodes)
-      refuse(sources_, pos, fmt::format("more than {} values, aliases expanded; the file is too large", kMaxNodes));
+      refuse(found_, pos, fmt::format("more than {} values, aliases expanded; the file is too large", kMaxNodes));
   }
 
   void open(DocNode::Type type, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
@@ -151,7 +181,7 @@ class TreeBuilder : public YAML::EventHandler {
     count_nodes(1, pos);
     if (static_cast<int>(open_.size()) >= kMaxDepth) refuse_depth(pos);
     if (!open_.empty() && open_.back().node.is_map() && !open_.back().has_key)
-      refuse(sources_, pos, "a key must be a name, not a list or a map");
+      refuse(found_, pos, "a key must be a name, not a list or a map");
     Open entry;
     entry.node.type = type;
     entry.node.pos = pos;
@@ -193,20 +223,21 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void take_key(Open& parent, const DocNode& node, const SourcePos& pos) {
-    if (!node.is_scalar()) refuse(sources_, pos, "a key must be a name", "write the name before the ':'");
+    if (!node.is_scalar()) refuse(found_, pos, "a key must be a name", "write the name before the ':'");
     if (node.scalar.size() > kMaxNameLength)
-      refuse(sources_, {file_, pos.line, pos.col, 1},
+      refuse(found_, {file_, pos.line, pos.col, 1},
              fmt::format("a name of {} characters; the limit is {}", node.scalar.size(), kMaxNameLength));
     parent.key = {node.scalar, pos, {}, false};
     parent.has_key = true;
-    for (const DocEntry& entry : parent.node.entries)
-      if (entry.key == node.scalar)
-        found_.add(pos, fmt::format("the key '{}' stands twice", node.scalar),
-                   fmt::format("first on line {}; keep one", entry.key_pos.line));
+    const auto [first, fresh] = parent.keys.emplace(node.scalar, pos);
+    if (fresh) return;
+    Diagnostic& twice = found_.add(pos, fmt::format("the key '{}' stands twice", node.scalar), "keep one of the two");
+    found_.note(twice, first->second, "the first one");
   }
 
   // YAML's merge key: own entries win, then the earlier of several maps.
   void merge(DocNode& map) {
+    if (map.find("<<") == nullptr) return;
     std::vector<DocEntry> own;
     std::vector<DocNode> bases;
     for (DocEntry& entry : map.entries) {
@@ -217,9 +248,11 @@ class TreeBuilder : public YAML::EventHandler {
         found_.add(entry.value.pos, "'<<' merges a map, this is not one", "write '<<: *NAME' with the anchor of a map");
     }
     map.entries = std::move(own);
+    std::unordered_set<std::string> known;
+    for (const DocEntry& entry : map.entries) known.insert(entry.key);
     for (DocNode& base : bases)
       for (DocEntry& entry : base.entries) {
-        if (map.find(entry.key) != nullptr) continue;
+        if (!known.insert(entry.key).second) continue;
         entry.merged = true;
         map.entries.push_back(std::move(entry));
       }
@@ -233,7 +266,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   std::string file_;
-  const Sources& sources_;
+  std::string_view text_;
   Diagnostics& found_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, DocNode> anchors_;
@@ -241,6 +274,43 @@ class TreeBuilder : public YAML::EventHandler {
   bool seen_document_ = false;
   DocNode root_;
 };
+
+// What yaml-cpp says, in words of the file.
+struct Syntax {
+  const char* theirs;
+  const char* ours;
+  const char* hint;
+  bool at_opening;  // the place that helps is where the list or map starts
+};
+constexpr auto kSyntax = std::to_array<Syntax>({
+    {"end of map flow not found", "this '{' has no '}'", "", true},
+    {"end of sequence flow not found", "this '[' has no ']'", "", true},
+    {"end of map not found", "this line is indented neither as the one above nor as a key further up",
+     "put it below the key it belongs to", false},
+    {"end of sequence not found", "this line is indented neither as the item above nor as a key further up",
+     "an item starts with '- '", false},
+    {"illegal map value", "a ':' where no key can stand", "one key a line; quote a text that holds ': '", false},
+    {"illegal block entry", "a '- ' where no item can stand", "an item stands on a line of its own", false},
+    {"illegal flow end", "a ']' or '}' that closes nothing", "remove it", false},
+});
+
+void report(const YAML::Exception& error, SourcePos pos, std::string_view text, const SourcePos& opening,
+            Diagnostics& found) {
+  const std::size_t at = static_cast<std::size_t>(std::max(0, error.mark.pos));
+  if (error.msg.find("anchor is not defined") != std::string::npos && at < text.size() && text[at] == '*') {
+    const std::string_view name = text.substr(at, text.find_first_of(" ,]}\r\n", at) - at);
+    pos.length = static_cast<int>(name.size());
+    found.add(pos, fmt::format("there is no '&{}' above", name.substr(1)),
+              "an alias repeats what an '&NAME' above marks");
+    return;
+  }
+  for (const Syntax& known : kSyntax)
+    if (error.msg == known.theirs) {
+      found.add(known.at_opening && opening.line > 0 ? opening : pos, known.ours, known.hint);
+      return;
+    }
+  found.add(pos, fmt::format("not valid YAML: {}", error.msg));
+}
 
 }  // namespace
 
@@ -254,20 +324,20 @@ DocNode* DocNode::find(std::string_view key) {
   return const_cast<DocNode*>(static_cast<const DocNode*>(this)->find(key));
 }
 
-DocNode parse_yaml(const std::string& file, const std::string& text, const Sources& sources) {
-  check_text(file, text, sources);
-  Diagnostics found(sources);
-  TreeBuilder builder(file, sources, found);
+DocNode parse_yaml(const std::string& file, const std::string& text, Diagnostics& found) {
+  check_text(file, text, found);
+  TreeBuilder builder(file, text, found);
   try {
     std::istringstream stream(text);
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {}
   } catch (const YAML::Exception& error) {
-    const SourcePos pos{file, error.mark.line + 1, error.mark.column + 1, 1};
-    found.add(pos, fmt::format("not valid YAML: {}", error.msg));
+    report(error, {file, error.mark.line + 1, error.mark.column + 1, 1}, text, builder.unfinished(), found);
+    found.throw_if_any();
   }
-  found.throw_if_any();
-  return builder.take_root();
+  DocNode root = builder.take_root();
+  if (root.is_null()) root.pos = {file, 0, 0, 1};
+  return root;
 }
 
 }  // namespace cleave

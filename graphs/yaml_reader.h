@@ -30,7 +30,7 @@ struct DocNode {
   std::vector<DocEntry> entries;    // map, in file order
   std::optional<ParamValue> value;  // a scalar or list of scalars as checked against the language
   std::string origin;               // "default", "preset as_published"; empty = read at `pos`
-  bool broken = false;              // a layer with a mistake in it: later checks leave it alone
+  bool broken = false;              // a layer with a mistake, a map with an unknown key: later checks leave it alone
 
   bool is_scalar() const { return type == Type::scalar; }
   bool is_list() const { return type == Type::list; }
@@ -48,8 +48,10 @@ struct DocEntry {
   bool merged = false;  // came in by `<<`
 };
 
-// Parses one document. `file` must have been added to `sources`. Throws ModelError: text that is not UTF-8, control
-// characters, YAML syntax, duplicate keys, tags, more than one document, bad merges, a limit exceeded.
-DocNode parse_yaml(const std::string& file, const std::string& text, const Sources& sources);
+// Parses one document. `file` must have been added to the sources of `found`. Mistakes that leave a document (duplicate
+// keys, of which the first counts, and bad merges) are added to `found`. Others are thrown as ModelError together with
+// those found before: text that is not UTF-8, control characters, YAML syntax, tags, a second document, a limit
+// exceeded.
+DocNode parse_yaml(const std::string& file, const std::string& text, Diagnostics& found);
 
 }  // namespace cleave

@@ -21,7 +21,9 @@ std::string caret_padding(const std::string& line, int col) {
 
 std::string place_text(const SourcePos& pos, const char* kind, const std::string& message, const std::string& line,
                        const std::string& hint) {
-  std::string text = fmt::format("{}:{}:{}: {}: {}\n", pos.file, pos.line, pos.col, kind, message);
+  const bool loose = line.empty() && !hint.empty();  // no line to hang the hint on
+  std::string text = fmt::format("{}:{}:{}: {}: {}{}\n", pos.file, pos.line, pos.col, kind, message,
+                                 loose ? fmt::format(" ({})", hint) : "");
   if (line.empty()) return text;
   const std::string mark = "^" + std::string(static_cast<std::size_t>(std::max(0, pos.length - 1)), '~');
   text += fmt::format("{:5} | {}\n", pos.line, line);
