@@ -9,7 +9,7 @@ namespace cleave {
 // Real weights: a normal prior, a normal random walk of one weight at a time. Written as the language writes them,
 // because they are the fallbacks of its fields, too.
 inline constexpr const char* kPriorScale = "1";
-inline constexpr const char* kProposalScale = "0.1";
+inline constexpr const char* kProposalScale = "0.02";
 // Weights selected at a time, of real layers and of binary ones, and how many of them a flip turns round.
 inline constexpr std::int64_t kSelectedWeights = 1;
 inline constexpr std::int64_t kFlipCount = 1;
@@ -17,9 +17,11 @@ inline constexpr std::int64_t kFlipCount = 1;
 // λ per image: the default for `reduce: sum`; for `mean` it is multiplied by the batch size, which is the same target.
 inline constexpr double kLambdaPerImage = 100;
 inline constexpr std::int64_t kBatch = 8192;
-inline constexpr std::int64_t kStepsPerBatch = 20000;
-inline constexpr double kPickBody = 0.5;
-inline constexpr double kPickHead = 0.5;
+// More steps learn the batch by heart: 60 000 lowered the loss on it to 0.12 and the accuracy on held-out images by one
+// point against 15 000.
+inline constexpr std::int64_t kStepsPerBatch = 12000;
+inline constexpr double kPickBody = 0.7;
+inline constexpr double kPickHead = 0.3;
 
 // Biases and per-filter scales of a binary layer: how often one of their arrays is picked for each time the kernel is,
 // and the width of a scale's walk (of its logarithm: a scale stays positive).
