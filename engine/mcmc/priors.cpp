@@ -170,7 +170,8 @@ std::span<const PriorDef> prior_catalog() { return kPriors; }
 
 std::vector<LawDef> prior_laws() {
   std::vector<LawDef> laws;
-  for (const PriorDef& def : kPriors) laws.push_back({def.name, def.doc, def.fields, def.shorthand, weights_of(def.on_reals, def.on_grids), def.runs()});
+  for (const PriorDef& def : kPriors)
+    laws.push_back({def.name, def.doc, def.fields, def.shorthand, weights_of(def.on_reals, def.on_grids), def.runs()});
   return laws;
 }
 

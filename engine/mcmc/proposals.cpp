@@ -154,7 +154,8 @@ std::span<const ProposalDef> proposal_catalog() { return kProposals; }
 
 std::vector<LawDef> proposal_laws() {
   std::vector<LawDef> laws;
-  for (const ProposalDef& def : kProposals) laws.push_back({def.name, def.doc, def.fields, def.shorthand, weights_of(def.on_reals, def.on_grids), def.runs()});
+  for (const ProposalDef& def : kProposals)
+    laws.push_back({def.name, def.doc, def.fields, def.shorthand, weights_of(def.on_reals, def.on_grids), def.runs()});
   return laws;
 }
 

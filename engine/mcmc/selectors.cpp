@@ -83,7 +83,8 @@ std::span<const SelectorDef> selector_catalog() { return kSelectors; }
 
 std::vector<LawDef> selector_laws() {
   std::vector<LawDef> laws;
-  for (const SelectorDef& def : kSelectors) laws.push_back({def.name, def.doc, def.fields, def.shorthand, nullptr, def.runs()});
+  for (const SelectorDef& def : kSelectors)
+    laws.push_back({def.name, def.doc, def.fields, def.shorthand, nullptr, def.runs()});
   return laws;
 }
 

@@ -121,7 +121,7 @@ Distribution integrated() {
   return normalised(mass);
 }
 
-// Largest difference relative to the larger of the two, and total variation: both must be within one per cent.
+// The total variation between the two must be within one per cent.
 void expect_same(const Distribution& seen, const Distribution& exact, const std::string& what) {
   double variation = 0;
   for (std::size_t bin = 0; bin < 16; ++bin) variation += 0.5 * std::abs(seen[bin] - exact[bin]);
