@@ -192,8 +192,8 @@ TrainSpec training_of(const DocNode& doc) {
   training.epochs = integer_at(doc, "training.epochs", 1);
   training.lambda = real_at(doc, "training.lambda");
   training.steps = integer_at(doc, "training.iterations.max");
-  training.pick_body = real_at(doc, "training.pick.body", 0.5);
-  training.pick_head = real_at(doc, "training.pick.head", 0.5);
+  training.pick_body = real_at(doc, "training.pick.body");
+  training.pick_head = real_at(doc, "training.pick.head");
   return training;
 }
 

@@ -91,7 +91,7 @@ struct TrainSpec {
   std::int64_t epochs = 0;
   double lambda = 0;       // multiplies the reduced loss
   std::int64_t steps = 0;  // of Metropolis-Hastings per module and batch (iterations.max)
-  double pick_body = 0.5, pick_head = 0.5;
+  double pick_body = 0, pick_head = 0;  // add up to 1
 };
 
 struct EarlyExitSpec {
