@@ -140,10 +140,8 @@ void check_weights_file(const DocNode& network, Diagnostics& found) {
     found.add(load->pos, "a weights file stands in the model's folder or below it", "a relative path without '..'");
 }
 
-bool wants_training(const DocNode& doc) {
-  const DocNode* training = doc.find("training");
-  return find_path(doc, "data.train") != nullptr || (training != nullptr && training->origin.empty());
-}
+// A model that names data to learn from is to be trained; `training` alone says how, if ever.
+bool wants_training(const DocNode& doc) { return find_path(doc, "data.train") != nullptr; }
 
 void check_modules(const DocNode& doc, const DocNode& network, const ModelSpec& spec, Diagnostics& found) {
   std::map<std::string, SourcePos> seen;
