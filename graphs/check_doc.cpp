@@ -378,9 +378,9 @@ class Checker {
     std::vector<std::string> known;
     for (const FieldTree& next : layer_.children) known.emplace_back(next.key);
     const std::string near = closest_name(entry.key, known);
-    const FieldTree& params = op_trees_.at(op);
+    const auto params = op_trees_.find(op);
     const std::string hint = !near.empty() ? fmt::format("did you mean '{}'?", near)
-                             : params.child(entry.key) != nullptr
+                             : params != op_trees_.end() && params->second.child(entry.key) != nullptr
                                  ? fmt::format("'{0}' belongs inside {1}: {{{0}: …}}", entry.key, op)
                                  : fmt::format("beside an op may stand: {}", fmt::join(known, ", "));
     found_.add(entry.key_pos, fmt::format("unknown key '{}' beside '{}'", entry.key, op), hint, near);

@@ -1,5 +1,6 @@
 #include "graphs/json_schema.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -83,7 +84,7 @@ class SchemaWriter {
       case Kind::integer: return with_range({{"type", "integer"}}, field);
       case Kind::real: return with_range({{"type", "number"}}, field);
       case Kind::boolean: return {{"type", "boolean"}};
-      case Kind::text: return {{"type", Json::array({"string", "number"})}};
+      case Kind::text: return {{"type", Json::array({"string", "number", "boolean"})}};
       case Kind::word: return words_of(field.words);
       case Kind::quantity: return {{"type", "string"}, {"pattern", pattern_of(field.unit)}};
       case Kind::integers: return list_of(with_range({{"type", "integer"}}, field));
@@ -111,15 +112,20 @@ class SchemaWriter {
     Json names = Json::array();
     Json properties = Json::object();
     for (const LawDef& law : language_.laws(catalog)) {
-      names.push_back(law.name);
       properties[law.name] = law_params(law);
+      const bool bare =
+          std::none_of(law.fields.begin(), law.fields.end(), [](const FieldDef& f) { return f.required; });
+      if (bare) names.push_back(law.name);
     }
     const Json one = {{"type", "object"},
                       {"properties", properties},
                       {"additionalProperties", false},
                       {"minProperties", 1},
                       {"maxProperties", 1}};
-    std::vector<Json> forms = {{{"enum", names}}, one};
+    const Json bare = {{"enum", names}};
+    std::vector<Json> forms;
+    if (!names.empty()) forms.push_back(bare);
+    forms.push_back(one);
     if (catalog == "selectors") {
       Json by_op = Json::object();
       for (const OpDef& op : language_.ops) by_op[op.name] = reference("selectors");
@@ -144,11 +150,12 @@ class SchemaWriter {
     Json properties = Json::object();
     for (const OpDef& op : language_.ops) add_op(op.name, op.doc, op.fields, names, properties);
     for (const BlockDef& block : block_catalog()) add_op(block.name, block.doc, block.fields, names, properties);
+    Json ops = Json::array();  // one of them is needed
+    for (const auto& [name, schema] : properties.items()) ops.push_back({{"required", Json::array({name})}});
     const FieldTree keys = layer_tree();
     for (const FieldTree& key : keys.children) properties[std::string(key.key)] = value_schema(key);
-    return any_of(
-        {{{"enum", names}},
-         {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}, {"minProperties", 1}}});
+    return any_of({{{"enum", names}},
+                   {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}, {"oneOf", ops}}});
   }
 
   const Language& language_;
@@ -210,6 +217,8 @@ std::string language_reference(const Language& language) {
   write_rows(language_tree(), "", text);
   text += fmt::format("\n## Keys of a layer, beside its op\n\n{}", kHead);
   write_rows(layer_tree(), "", text);
+  text += fmt::format("\n## Keys of a body, head or branch written as a map\n\n{}", kHead);
+  write_rows(part_tree(), "", text);
   text += "\n## Ops\n";
   for (const OpDef& op : language.ops) write_named(op.name, op.doc, op.fields, text);
   for (const BlockDef& block : block_catalog()) write_named(block.name, block.doc, block.fields, text);

@@ -22,7 +22,7 @@ Edit random_edit(std::size_t size) {
           *rc::gen::elementOf(signs)};
 }
 
-void apply(const Edit& edit, std::string& text) {
+void change(const Edit& edit, std::string& text) {
   const std::size_t at = std::min(edit.at, text.size());
   if (edit.kind == 1) text.insert(at, 1, edit.byte);
   else if (at < text.size() && edit.kind == 0) text.erase(at, 1);
@@ -46,7 +46,7 @@ RC_GTEST_PROP(RandomEdits, GiveAModelOrMistakesWithPlaces, ()) {
   const std::vector<std::filesystem::path> files = all_model_files();
   std::string text = text_of(*rc::gen::elementOf(files));
   const int edits = *rc::gen::inRange(1, 6);
-  for (int i = 0; i < edits; ++i) apply(random_edit(text.size()), text);
+  for (int i = 0; i < edits; ++i) change(random_edit(text.size()), text);
   expect_model_or_mistakes(text);
 }
 
