@@ -93,6 +93,16 @@ void add_common(CLI::App& app, CommonOptions& common, const CommandDef& command)
   app.add_flag("-v,--verbose", common.verbosity, "more on stderr; -vv: still more");
 }
 
+// Says defaults in words, and leaves out how CLI11 would describe the checks of a value: our type names do.
+void tidy_help(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const std::string value = option->get_default_str();
+    if (!value.empty()) option->description(fmt::format("{} (default {})", option->get_description(), value));
+    option->default_str("");
+    if (option->get_type_name().find(':') != std::string::npos) option->get_validator(0)->description("");
+  }
+}
+
 std::string footer_of(const CommandDef& command) {
   std::string examples = "  ";
   for (const char* c = command.examples; *c != '\0'; ++c)
@@ -118,6 +128,7 @@ struct Program {
       subs[i]->footer(footer_of(kCommands[i]));
       run[i] = kCommands[i].declare(*subs[i], common[i]);
       add_common(*subs[i], common[i], kCommands[i]);
+      tidy_help(*subs[i]);
     }
   }
 
