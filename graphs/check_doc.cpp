@@ -95,7 +95,8 @@ class Checker {
     if (near.empty()) hint = where_it_belongs(entry.key, path);
     if (hint.empty() && known.empty()) hint = "it has no parameters";
     if (hint.empty() && known.size() <= 8) hint = fmt::format("known here: {}", fmt::join(known, ", "));
-    const bool twice = !near.empty() && map.find(near) != nullptr;
+    const bool from_set = entry.key_pos.file.starts_with("--set");  // which may well replace a key
+    const bool twice = !near.empty() && map.find(near) != nullptr && !from_set;
     found_.add(entry.key_pos, fmt::format("unknown key '{}' in {}", entry.key, owner(path)),
                twice ? fmt::format("'{}' is set already", near) : hint, twice ? "" : near);
     return near;

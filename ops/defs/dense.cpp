@@ -51,17 +51,20 @@ PackedWeights pack(const Params& params, std::span<const TensorType>, const Laye
   return packed;
 }
 
+// One matrix-vector product a sample, not one matrix product a batch: each sum then runs in the same order whatever the
+// batch and whichever of the units are asked for, so a split layer gives the same bits.
 void forward(const ForwardArgs& args) {
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const ConstTensorView& input = args.inputs.front();
-  const std::int64_t inputs = input.sample_size();
+  const std::int64_t inputs = args.inputs.front().sample_size();
   const std::int64_t units = args.output.sample_size();
-  const Eigen::Map<const Matrix> x(input.data, input.batch, inputs);
   const Eigen::Map<const Matrix> kernel(args.weights->arrays[0].data(), units, inputs);
-  const Eigen::Map<const Eigen::RowVectorXf> bias(args.weights->arrays[1].data(), units);
-  Eigen::Map<Matrix> y(args.output.data, input.batch, units);
-  y.noalias() = x * kernel.transpose();
-  y.rowwise() += bias;
+  const Eigen::Map<const Eigen::VectorXf> bias(args.weights->arrays[1].data(), units);
+  for (std::int64_t i = 0; i < args.output.batch; ++i) {
+    const Eigen::Map<const Eigen::VectorXf> x(args.inputs.front().sample(i), inputs);
+    Eigen::Map<Eigen::VectorXf> y(args.output.sample(i), units);
+    y = bias;
+    y.noalias() += kernel * x;
+  }
 }
 
 }  // namespace
