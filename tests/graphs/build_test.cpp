@@ -116,7 +116,8 @@ TEST(Build, OneMistakeIsToldOnce) {
 }
 
 TEST(Build, AnUnknownOpBesideAnUnknownKeyIsTwoMistakes) {
-  EXPECT_EQ(mistakes_in("version: 1\nnetwork:\n  input: {vector: 4}\n  layers: [{attention: , banana: 1}]\n").size(), 2U);
+  EXPECT_EQ(mistakes_in("version: 1\nnetwork:\n  input: {vector: 4}\n  layers: [{attention: , banana: 1}]\n").size(),
+            2U);
 }
 
 TEST(Build, RepeatsAreBounded) {
