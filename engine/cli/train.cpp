@@ -164,7 +164,7 @@ ExitCode TrainRun::run() {
     result_.report = train(job_.graph(), job_.weights, batches_of(job_.train, job_.options.seed), job_.options, hooks);
     traces_.clear();
     save_weights();
-  } catch (const std::exception& error) {
+  } catch (const std::exception&) {
     progress_.finish();
     write_record("failed", "");
     throw;
@@ -179,7 +179,7 @@ ExitCode train_command(const Options& options, const CommonOptions& common) {
   Log log(common);
   prepare_training(options.file, options.weights, common, job);
   if (options.dry_run) {
-    print_result(describe(job));
+    print_result(common.format == "json" ? describe_json(job) : describe(job));
     return ExitCode::done;
   }
   const std::int64_t memory = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "engine/cli/table.h"
 #include "engine/mcmc/layer_plan.h"
@@ -87,6 +88,22 @@ std::int64_t floats_per_image(const Graph& graph, ModuleId id) {
   return floats;
 }
 
+struct ModuleSize {
+  std::string name;
+  std::int64_t layers = 0, weights = 0;
+};
+
+std::vector<ModuleSize> module_sizes(const Graph& graph) {
+  std::vector<ModuleSize> sizes;
+  for (const Module& module : graph.modules) sizes.push_back({module.name});
+  for (const Node& node : graph.nodes) {
+    if (node.module == ModuleId::none || node.weights.empty()) continue;
+    ++sizes[index_of(node.module)].layers;
+    sizes[index_of(node.module)].weights += weight_count(node);
+  }
+  return sizes;
+}
+
 }  // namespace
 
 void prepare_training(const std::string& model_file, const std::string& weights_file, const CommonOptions& common,
@@ -154,19 +171,11 @@ std::int64_t disk_estimate(const TrainJob& job) {
 }
 
 std::string describe(const TrainJob& job) {
-  const Graph& graph = job.graph();
   Table table{{"module", "layers", "weights", "steps a batch", "steps"}, {}};
   const std::int64_t batches = batches_per_epoch(job) * job.options.epochs;
-  for (std::size_t m = 0; m < graph.modules.size(); ++m) {
-    std::int64_t layers = 0, weights = 0;
-    for (const Node& node : graph.nodes) {
-      if (node.module != static_cast<ModuleId>(m) || node.weights.empty()) continue;
-      ++layers;
-      weights += weight_count(node);
-    }
-    table.rows.push_back({graph.modules[m].name, with_blanks(layers), with_blanks(weights),
+  for (const ModuleSize& size : module_sizes(job.graph()))
+    table.rows.push_back({size.name, with_blanks(size.layers), with_blanks(size.weights),
                           with_blanks(job.options.steps), with_blanks(job.options.steps * batches)});
-  }
   std::string text = fmt::format("{}: would train {} epoch{} of {} batch{} of {} images ({} {})\n", job.spec().name,
                                  job.options.epochs, job.options.epochs == 1 ? "" : "s", batches_per_epoch(job),
                                  batches_per_epoch(job) == 1 ? "" : "es", with_blanks(images_per_batch(job)),
@@ -180,6 +189,33 @@ std::string describe(const TrainJob& job) {
   text += fmt::format("threads {}, memory about {}, disk about {}\n\n", job.options.threads,
                       bytes_in_short(memory_estimate(job)), bytes_in_short(disk_estimate(job)));
   return text + to_text(table, "text") + "\n(a dry run: nothing was trained or written)\n";
+}
+
+std::string describe_json(const TrainJob& job) {
+  using Json = nlohmann::ordered_json;
+  Json modules = Json::array();
+  for (const ModuleSize& size : module_sizes(job.graph()))
+    modules.push_back({{"name", size.name}, {"layers", size.layers}, {"weights", size.weights}});
+  const Json json = {{"model", job.spec().name},
+                     {"dry_run", true},
+                     {"seed", job.options.seed},
+                     {"start_weights", job.weights_from.empty() ? Json() : Json(job.weights_from)},
+                     {"epochs", job.options.epochs},
+                     {"batches_per_epoch", batches_per_epoch(job)},
+                     {"images_per_batch", images_per_batch(job)},
+                     {"steps_per_batch", job.options.steps},
+                     {"train_images", image_count(job.train)},
+                     {"validation_images", image_count(job.validation)},
+                     {"test_images", image_count(job.test)},
+                     {"reduce", job.options.reduce},
+                     {"lambda", lambda_of(job)},
+                     {"lambda_per_image", lambda_per_image(job)},
+                     {"lambda_of_other_reduce", other_lambda(job)},
+                     {"threads", job.options.threads},
+                     {"memory_bytes", memory_estimate(job)},
+                     {"disk_bytes", disk_estimate(job)},
+                     {"modules", modules}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace cleave

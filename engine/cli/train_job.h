@@ -44,7 +44,8 @@ std::int64_t memory_estimate(const TrainJob& job);
 // About how many bytes it writes.
 std::int64_t disk_estimate(const TrainJob& job);
 
-// What --dry-run prints.
+// What --dry-run prints, for people and as JSON.
 std::string describe(const TrainJob& job);
+std::string describe_json(const TrainJob& job);
 
 }  // namespace cleave

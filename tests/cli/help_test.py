@@ -64,8 +64,8 @@ class Mistyped(CliTest):
         self.cleave("data", self.suggestion("data", "lst"))
 
     def test_key_of_set_gets_the_nearest_which_works(self):
-        _, err = self.cleave("train", self.moons, "--set", "training.epoch=1", "--dry-run", code=3)
-        self.assertIn("did you mean 'epochs'?", err)
+        _, err = self.cleave("train", self.moons, "--set", "training.lamda=5", "--dry-run", code=3)
+        self.assertIn("did you mean 'lambda'?", err)
 
     def test_values_out_of_range_are_wrong_use(self):
         self.error_line("eval", self.moons, "--limit", "-1", code=2)

@@ -69,6 +69,8 @@ class Train(CliTest):
     def test_dry_run_writes_nothing(self):
         out, _ = self.cleave("train", self.moons, "--dry-run")
         self.assertIn("2 epochs of 4 batches of 500 images", out)
+        planned = json.loads(self.cleave("train", self.moons, "--dry-run", "--format", "json")[0])
+        self.assertEqual([planned["batches_per_epoch"], planned["images_per_batch"]], [4, 500])
         self.assertEqual(os.listdir(self.folder), ["moons.yaml"])
 
     def test_validation_is_held_out_and_reported(self):
