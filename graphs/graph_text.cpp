@@ -23,12 +23,9 @@ std::string op_text(const Graph& graph, const Node& node) {
   return text;
 }
 
-std::string weights_text(const Node& node) {
-  if (node.weights.empty()) return "";
-  return node.weight_type == WeightType{}
-             ? with_blanks(weight_count(node))
-             : fmt::format("{} {}", with_blanks(weight_count(node)), to_text(node.weight_type));
-}
+std::string weights_text(const Node& node) { return node.weights.empty() ? "" : with_blanks(weight_count(node)); }
+
+std::string type_text(const Node& node) { return node.weight_type == WeightType{} ? "" : to_text(node.weight_type); }
 
 std::string reads_text(const Graph& graph, std::size_t i) {
   const Node& node = graph.nodes[i];
@@ -139,7 +136,7 @@ std::string to_text(const Graph& graph) {
     const std::int64_t work = node.cost.mult_adds + node.cost.binary_ops;
     rows.push_back({node.name, op_text(graph, node), reads_text(graph, i), to_text(node.type), weights_text(node),
                     work == 0 ? "" : in_short(static_cast<double>(work)),
-                    bytes_in_short(output_bytes(node) + weight_bytes(node)), node.cost.binary_ops > 0 ? "binary" : ""});
+                    bytes_in_short(output_bytes(node) + weight_bytes(node)), type_text(node)});
     total += node.cost;
     memory += output_bytes(node) + weight_bytes(node);
   }
