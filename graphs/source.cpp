@@ -53,7 +53,7 @@ std::string Sources::line(const SourcePos& pos) const {
   for (const auto& [file, lines] : files_)
     if (file == pos.file && pos.line >= 1 && pos.line <= static_cast<int>(lines.size()) &&
         pos.col <= static_cast<int>(kMaxShownLine))
-      return cut(lines[static_cast<std::size_t>(pos.line - 1)]);
+      return cut(lines[static_cast<std::size_t>(pos.line - 1)].substr(0, kMaxShownLine + 1));
   return "";
 }
 
