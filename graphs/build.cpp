@@ -198,9 +198,9 @@ class Builder {
       }
       std::vector<std::string> all;
       for (const auto& [name, node] : names) all.push_back(name);
-      const std::string near = closest_name(ref.name, all);
+      const std::string near = found_.too_many() ? "" : closest_name(ref.name, all);
       const std::string hint =
-          near.empty() ? fmt::format("named above: {}", fmt::join(all, ", ")) : fmt::format("did you mean '{}'?", near);
+          near.empty() ? fmt::format("named above: {}", some_of(all)) : fmt::format("did you mean '{}'?", near);
       found_.add(ref.pos, fmt::format("no layer '{}' above this one", ref.name), hint, near);
     }
     return inputs;

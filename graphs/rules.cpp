@@ -18,9 +18,9 @@ namespace {
 void check_known(const DocNode& node, const std::string& name, const char* what, const std::vector<std::string>& known,
                  Diagnostics& found) {
   if (std::find(known.begin(), known.end(), name) != known.end()) return;
-  const std::string near = closest_name(name, known);
+  const std::string near = found.too_many() ? "" : closest_name(name, known);
   const std::string hint = near.empty() ? (known.empty() ? fmt::format("the file has no {}s", what)
-                                                         : fmt::format("known: {}", fmt::join(known, ", ")))
+                                                         : fmt::format("known: {}", some_of(known)))
                                         : fmt::format("did you mean '{}'?", near);
   found.add(node.pos, fmt::format("there is no {} '{}'", what, name), hint, near);
 }

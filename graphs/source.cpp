@@ -15,7 +15,7 @@ namespace cleave {
 namespace {
 
 constexpr std::size_t kMaxShownLine = 200;
-constexpr std::size_t kMaxShownErrors = 100;
+constexpr std::size_t kMaxShownNames = 12;
 
 [[noreturn]] void refuse(const std::string& path, const SourcePos& from, const Sources& sources, std::string message,
                          std::string hint = {}) {
@@ -37,6 +37,13 @@ std::string cut(std::string line) {
 }
 
 }  // namespace
+
+std::string some_of(const std::vector<std::string>& names) {
+  const std::size_t shown = std::min(names.size(), kMaxShownNames);
+  const std::string text =
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  return shown < names.size() ? text + ", …" : text;
+}
 
 void Sources::add(const std::string& file, std::string text) {
   std::vector<std::string> lines;

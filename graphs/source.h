@@ -11,6 +11,12 @@ namespace cleave {
 // The largest model or swarm file, in bytes.
 inline constexpr std::size_t kMaxFileBytes = 512 * 1024;
 
+// Only so many mistakes are shown.
+inline constexpr std::size_t kMaxShownErrors = 100;
+
+// Returns "a, b, c", with "…" in place of those behind the twelfth.
+std::string some_of(const std::vector<std::string>& names);
+
 // The texts read so far, by file name, in the order they were added. Error messages quote their lines.
 class Sources {
  public:
@@ -40,6 +46,8 @@ class Diagnostics {
   void note(Diagnostic& diagnostic, const SourcePos& pos, std::string text) const;
   bool empty() const { return found_.empty(); }
   std::size_t count() const { return found_.size(); }
+  // True when more was found than is shown: a suggestion is no longer worth its search.
+  bool too_many() const { return found_.size() >= kMaxShownErrors; }
   // Throws ModelError with everything found, in file order, if anything was.
   void throw_if_any();
 
