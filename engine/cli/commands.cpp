@@ -45,8 +45,7 @@ constexpr CommandDef kCommands[] = {
      "cleave run model.yaml --input - --input-format raw < images.bin",
      nullptr, "3 model or weights not valid, 130 stopped by Ctrl-C with complete lines written", declare_run},
     {"eval", "Scores a model on labelled data: accuracy of every module, and what early exits save.",
-     "cleave eval model.yaml --weights last.safetensors\ncleave eval model.yaml --exit max_probability=0.9 --format "
-     "json",
+     "cleave eval model.yaml --weights last.safetensors\ncleave eval model.yaml --exit max_probability=0.9",
      "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", declare_eval},
     {"data", "Lists the data sets cleave knows and where they were found, or reads and checks them.",
      "cleave data list\ncleave data check fashion_mnist", "text|json|csv|md", "6 a data set is damaged", declare_data},

@@ -26,9 +26,7 @@ network:
       body: [{dense: {units: 128}}, relu]
       head: [{dense: {units: 10}}]
 
-training:
-  epochs: 3
-  batch: 8192
+# training: what is not stated is chosen; `cleave show FILE` prints it
 
 inference:
   batch: 64
@@ -54,10 +52,6 @@ network:
       body: [flatten, {dense: {units: 256}}, sign]
       head: [{dense: {units: 10}}]
 
-training:
-  epochs: 3
-  batch: 8192
-
 inference: {batch: 64}
 )";
 
@@ -73,6 +67,7 @@ data:
 network:
   input: {vector: 2}
   loss: {cross_entropy: {reduce: sum}}
+  proposal: {normal: {scale: 0.1}}      # how far one weight may jump
   modules:
     - name: m1
       body: [{dense: {units: 16}}, relu]

@@ -17,6 +17,7 @@ data:
 network:
   input: {vector: 2}
   loss: {cross_entropy: {reduce: sum}}
+  proposal: {normal: {scale: 0.1}}
   modules:
     - name: m1
       body: [{dense: {units: 12}}, relu]

@@ -181,8 +181,7 @@ class Refused(CliTest):
             self.assertIn(key, err)
         ternary = self.write("ternary.yaml", MOONS.replace("network:", "network:\n  weights: ternary"))
         self.assertIn("m1/dense", self.error_line("train", ternary, code=2))
-        adapted = self.write("adapted.yaml", MOONS.replace(
-            "network:", "network:\n  proposal: {normal: {scale: 0.1, adapt: {target: 0.234}}}"))
+        adapted = self.write("adapted.yaml", MOONS.replace("{scale: 0.1}", "{scale: 0.1, adapt: {target: 0.234}}"))
         self.assertIn("adapt", self.error_line("train", adapted, code=2))
 
     def test_networks_without_modules_or_heads(self):
