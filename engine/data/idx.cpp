@@ -130,7 +130,7 @@ Bytes inflate_idx(ByteSpan file, std::int64_t head_bytes, const std::string& pat
     return {file.begin(), file.end()};
   }
   // The header is read first: it says how many bytes there may be, so a gzip bomb is not inflated.
-  const Bytes head = gunzip_prefix(file, head_bytes, path);
+  Bytes head = gunzip_prefix(file, head_bytes, path);
   if (static_cast<std::int64_t>(head.size()) < head_bytes) return head;
   // A header that will be refused says nothing about the size; the parser explains it.
   const std::int64_t magic = 0x800 + head_bytes / 4 - 1;

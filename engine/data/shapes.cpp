@@ -97,9 +97,10 @@ void draw(const Drawing& drawing, const Shape& shape, Rng rng, std::uint8_t* pix
   const Pose pose = random_pose(rng, static_cast<double>(height), static_cast<double>(width));
   const std::int64_t plane = height * width;
   std::vector<double> covered(static_cast<std::size_t>(plane));
-  for (std::int64_t p = 0; p < plane; ++p)
-    covered[static_cast<std::size_t>(p)] =
-        coverage(drawing, pose, static_cast<double>(p / width), static_cast<double>(p % width));
+  for (std::int64_t y = 0; y < height; ++y)
+    for (std::int64_t x = 0; x < width; ++x)
+      covered[static_cast<std::size_t>(y * width + x)] =
+          coverage(drawing, pose, static_cast<double>(y), static_cast<double>(x));
   for (std::int64_t c = 0; c < shape[0]; ++c) {
     const double ground = between(rng, 0, 1 - kContrast);
     const double ink = between(rng, ground + kContrast, 1);

@@ -111,10 +111,10 @@ WeightGroup bias_group(const Node& node, std::int32_t array) {
   set_laws(node, group);
   set_selector(node, group, select_uniform(1));
   const Shape& kernel = node.weights.front().shape;
-  const double fan_in = static_cast<double>(element_count(kernel) / kernel.front());
+  const std::int64_t inputs = element_count(kernel) / kernel.front();
   const char* width = group.proposal_params.has("scale") ? "scale" : "half_width";
   if (!node.weight_type.scale_per_filter && group.proposal_params.has(width))
-    group.proposal_params.set(width, group.proposal_params.real(width) * std::sqrt(fan_in));
+    group.proposal_params.set(width, group.proposal_params.real(width) * std::sqrt(static_cast<double>(inputs)));
   return group;
 }
 
