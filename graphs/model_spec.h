@@ -89,8 +89,8 @@ struct TrainSpec {
   std::string preset, algorithm, mode;
   std::int64_t batch = 0;
   std::int64_t epochs = 0;
-  double lambda = 0;       // multiplies the reduced loss
-  std::int64_t steps = 0;  // of Metropolis-Hastings per module and batch (iterations.max)
+  double lambda = 0;                    // multiplies the reduced loss
+  std::int64_t steps = 0;               // of Metropolis-Hastings per module and batch (iterations.max)
   double pick_body = 0, pick_head = 0;  // add up to 1
 };
 
