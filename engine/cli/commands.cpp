@@ -21,6 +21,7 @@ std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_data(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_schema(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_completion(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_version(CLI::App& app, const CommonOptions& common);
 
 namespace {
@@ -51,6 +52,8 @@ constexpr CommandDef kCommands[] = {
      "cleave data list\ncleave data check fashion_mnist", "text|json|csv|md", "6 a data set is damaged", declare_data},
     {"schema", "Prints the JSON Schema of the model language, for editors.",
      "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, declare_schema},
+    {"completion", "Prints a script that makes a shell complete commands, options and the paths of --set.",
+     "source <(cleave completion bash)\ncleave completion zsh >> ~/.zshrc", nullptr, nullptr, declare_completion},
     {"version", "Prints the version and what it was built with.", "cleave version\ncleave version --format json",
      "text|json", nullptr, declare_version},
 };
