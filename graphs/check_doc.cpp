@@ -90,7 +90,7 @@ class Checker {
   std::string unknown_key(const DocNode& map, const DocEntry& entry, const FieldTree& tree, const std::string& path) {
     std::vector<std::string> known;
     for (const FieldTree& next : tree.children) known.emplace_back(next.key);
-    const std::string near = closest_name(entry.key, known);
+    std::string near = closest_name(entry.key, known);
     std::string hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near);
     if (near.empty()) hint = where_it_belongs(entry.key, path);
     if (hint.empty() && known.empty()) hint = "it has no parameters";
