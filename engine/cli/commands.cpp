@@ -53,7 +53,8 @@ constexpr CommandDef kCommands[] = {
     {"schema", "Prints the JSON Schema of the model language, for editors.",
      "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, declare_schema},
     {"completion", "Prints a script that makes a shell complete commands, options and the paths of --set.",
-     "source <(cleave completion bash)\ncleave completion zsh >> ~/.zshrc", nullptr, nullptr, declare_completion},
+     "cleave completion bash > ~/.local/share/bash-completion/completions/cleave\ncleave completion zsh >> ~/.zshrc",
+     nullptr, nullptr, declare_completion},
     {"version", "Prints the version and what it was built with.", "cleave version\ncleave version --format json",
      "text|json", nullptr, declare_version},
 };
