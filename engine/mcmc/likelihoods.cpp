@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/mcmc/law_rows.h"
 #include "ops/kernels/train_kernels.h"
 
 namespace cleave {
@@ -137,11 +138,6 @@ constexpr LikelihoodDef kLikelihoods[] = {
 
 std::span<const LikelihoodDef> likelihood_catalog() { return kLikelihoods; }
 
-std::vector<LawDef> likelihood_laws() {
-  std::vector<LawDef> laws;
-  for (const LikelihoodDef& def : kLikelihoods)
-    laws.push_back({def.name, def.doc, def.fields, def.shorthand, nullptr, def.runs()});
-  return laws;
-}
+std::vector<LawDef> likelihood_laws() { return law_rows(likelihood_catalog()); }
 
 }  // namespace cleave

@@ -9,6 +9,7 @@
 
 #include "engine/mcmc/defaults.h"
 #include "engine/mcmc/draws.h"
+#include "engine/mcmc/law_rows.h"
 
 namespace cleave {
 
@@ -168,12 +169,7 @@ constexpr PriorDef kPriors[] = {
 
 std::span<const PriorDef> prior_catalog() { return kPriors; }
 
-std::vector<LawDef> prior_laws() {
-  std::vector<LawDef> laws;
-  for (const PriorDef& def : kPriors)
-    laws.push_back({def.name, def.doc, def.fields, def.shorthand, weights_of(def.on_reals, def.on_grids), def.runs()});
-  return laws;
-}
+std::vector<LawDef> prior_laws() { return law_rows(prior_catalog()); }
 
 double log_density(const PriorDef& prior, const Params& params, double weight) {
   const auto value = static_cast<float>(weight);

@@ -6,6 +6,7 @@
 
 #include "engine/mcmc/defaults.h"
 #include "engine/mcmc/draws.h"
+#include "engine/mcmc/law_rows.h"
 
 namespace cleave {
 
@@ -152,12 +153,7 @@ constexpr ProposalDef kScaleWalkDef = {
 
 std::span<const ProposalDef> proposal_catalog() { return kProposals; }
 
-std::vector<LawDef> proposal_laws() {
-  std::vector<LawDef> laws;
-  for (const ProposalDef& def : kProposals)
-    laws.push_back({def.name, def.doc, def.fields, def.shorthand, weights_of(def.on_reals, def.on_grids), def.runs()});
-  return laws;
-}
+std::vector<LawDef> proposal_laws() { return law_rows(proposal_catalog()); }
 
 const ProposalDef& scale_walk() { return kScaleWalkDef; }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/mcmc/law_rows.h"
+
 namespace cleave {
 
 namespace {
@@ -81,11 +83,6 @@ constexpr SelectorDef kSelectors[] = {
 
 std::span<const SelectorDef> selector_catalog() { return kSelectors; }
 
-std::vector<LawDef> selector_laws() {
-  std::vector<LawDef> laws;
-  for (const SelectorDef& def : kSelectors)
-    laws.push_back({def.name, def.doc, def.fields, def.shorthand, nullptr, def.runs()});
-  return laws;
-}
+std::vector<LawDef> selector_laws() { return law_rows(selector_catalog()); }
 
 }  // namespace cleave
