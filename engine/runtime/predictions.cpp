@@ -105,7 +105,11 @@ void PredictionWriter::finish() {
   }
   if (std::fflush(file_.get()) != 0) fail(path_);
   file_.reset();
-  if (written_path_ != path_ && std::rename(written_path_.c_str(), path_.c_str()) != 0) fail(path_);
+  if (written_path_ == path_ || std::rename(written_path_.c_str(), path_.c_str()) == 0) return;
+  const int reason = errno;
+  std::remove(written_path_.c_str());
+  errno = reason;
+  fail(path_);
 }
 
 }  // namespace cleave

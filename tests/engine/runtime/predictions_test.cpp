@@ -84,6 +84,15 @@ TEST(PredictionWriter, DiskErrorsAreRunErrors) {
   EXPECT_THROW(full.finish(), RunError);
 }
 
+TEST(PredictionWriter, LeavesNothingBehindWhenTheNameIsTaken) {
+  const std::string path = temporary("taken.csv");
+  PredictionWriter writer(path, PredictionFormat::csv);
+  std::filesystem::create_directory(path);
+  EXPECT_THROW(writer.finish(), RunError);
+  EXPECT_FALSE(std::filesystem::exists(path + ".partial"));
+  std::filesystem::remove(path);
+}
+
 TEST(PredictionWriter, KnowsCsvAndNpyOnly) {
   EXPECT_THROW(prediction_format("answers.txt"), UserError);
   EXPECT_THROW(PredictionWriter("/dev/null", PredictionFormat::npy), UserError);
