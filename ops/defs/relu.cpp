@@ -6,7 +6,7 @@ namespace cleave {
 namespace {
 
 void forward(const ForwardArgs& args) {
-  map_values(args, [](float x) { return x > 0 ? x : 0.0F; });
+  map_values(args, [](float x) { return x < 0 ? 0.0F : x; });
 }
 
 }  // namespace

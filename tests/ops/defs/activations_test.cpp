@@ -1,5 +1,6 @@
 // Edges of the simple ops that random inputs do not meet.
 #include <cmath>
+#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -20,6 +21,13 @@ TEST(Sign, ZeroIsPositive) { EXPECT_EQ(run_vector("sign", {0.0F, -0.0F, -1e-30F}
 
 TEST(Sign, GivesBits) {
   EXPECT_EQ(infer_sample(*find(op_catalog(), "sign"), {{}, {{DType::f32, {3}}}}).dtype, DType::bit);
+}
+
+TEST(Relu, HidesNoNaN) {
+  const std::vector<float> values = run_vector("relu", {-1, 2, std::numeric_limits<float>::quiet_NaN()});
+  EXPECT_EQ(values[0], 0);
+  EXPECT_EQ(values[1], 2);
+  EXPECT_TRUE(std::isnan(values[2]));
 }
 
 TEST(Softmax, LargeLogitsDoNotOverflow) {
