@@ -20,13 +20,13 @@ struct CrossEntropyArgs {
   std::int64_t used;           // lanes that hold an image; the others count nothing
   const std::int32_t* labels;  // [lanes], -1 behind `used`
   const std::int32_t* changed_classes;
-  std::int64_t changed_count;  // `changed_terms` is [changed_count][lanes]
-  const float* const* terms;   // [classes] rows: the rows of `new_terms` for changed classes, the old ones for others
-  float* new_terms;            // whole: [classes][lanes]; part: [changed_count][lanes]
-  const float* old_margin;     // [lanes], shift - logit of the label
-  float* new_margin;           // [lanes]
-  const float* old_shift;      // [lanes], read by the partial evaluation
-  float* new_shift;            // [lanes], written by the whole one
+  std::int64_t changed_count;
+  const float* const* terms;  // [classes] rows: the rows of `new_terms` for changed classes, the old ones for others
+  float* new_terms;           // whole: [classes][lanes]; part: [changed_count][lanes]
+  const float* old_margin;    // [lanes], shift - logit of the label
+  float* new_margin;          // [lanes]
+  const float* old_shift;     // [lanes], read by the partial evaluation
+  float* new_shift;           // [lanes], written by the whole one
 };
 
 struct TrainKernels {
@@ -39,7 +39,7 @@ struct TrainKernels {
   void (*affine)(float* out, const float* x, float a, float b, std::int64_t n);
   // out = x - y
   void (*subtract)(float* out, const float* x, const float* y, std::int64_t n);
-  // out[r] = Σ_i weights[r·inputs + i]·x[i], for rows of `lanes` floats; each sum runs from i = 0 on.
+  // out[r] = Σ_i weights[r][i]·x[i], for rows of `lanes` floats; each sum runs from i = 0 on.
   void (*dense)(float* const* out, const float* const* weights, const float* const* x, std::int64_t rows,
                 std::int64_t inputs, std::int64_t lanes);
   void (*relu)(float* out, const float* x, std::int64_t n);
