@@ -79,9 +79,14 @@ ModuleState::ModuleState(const Graph& graph, ModuleId module, const LikelihoodDe
     if (is_in(graph.nodes[i], module)) add(static_cast<NodeId>(i), false);
   head_ = state_of(slice.head);
   body_ = state_of(slice.body);
-  if (nodes_[head_].channels * nodes_[head_].pixels > kMaxClasses)
+  if (nodes_[head_].pixels > 1)
+    throw UserError(
+        fmt::format("module '{}': the head gives an image of {}, training needs one number a class: put a "
+                    "flatten into it",
+                    slice.name, to_text(graph.node(slice.head).type.shape)));
+  if (nodes_[head_].channels > kMaxClasses)
     throw UserError(fmt::format("module '{}': the head has {} outputs, training takes at most {}", slice.name,
-                                nodes_[head_].channels * nodes_[head_].pixels, kMaxClasses));
+                                nodes_[head_].channels, kMaxClasses));
   cache_rows_ = likelihood.cache_rows == nullptr ? 0 : likelihood.cache_rows(nodes_[head_].channels);
 }
 

@@ -41,7 +41,7 @@ struct NodeState {
 class ModuleState {
  public:
   // The graph must outlive the state and be free of epilogues; `likelihood` must run; the module has a head. Throws
-  // UserError when the head has more than kMaxClasses outputs.
+  // UserError when the head has more than kMaxClasses outputs or gives an image.
   ModuleState(const Graph& graph, ModuleId module, const LikelihoodDef& likelihood);
 
   // Computes everything on `batch` with `weights` (of the whole graph; only this module's are read and changed). Both
