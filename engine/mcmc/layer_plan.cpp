@@ -1,5 +1,6 @@
 #include "engine/mcmc/layer_plan.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -150,8 +151,9 @@ LayerPlan plan_layer(const Graph& graph, NodeId id) {
   for (std::size_t a = 0; a < node.weights.size(); ++a) {
     const auto array = static_cast<std::int32_t>(a);
     const Role role = node.weights[a].role;
-    if (role == Role::kernel || (role == Role::bias && !type.is_binary())) kernel.push_back(array);
-    else if (role == Role::bias) others.push_back(bias_group(node, array));
+    const bool real = role == Role::bias || role == Role::gain;
+    if (role == Role::kernel || (real && !type.is_binary())) kernel.push_back(array);
+    else if (real) others.push_back(bias_group(node, array));
     else if (role == Role::scale) others.push_back(scale_group(node, array));
   }
   if (!kernel.empty()) plan.groups.push_back(kernel_group(node, kernel));
@@ -168,10 +170,26 @@ std::vector<LayerPlan> plan_module(const Graph& graph, ModuleId module) {
 }
 
 double group_log_shape(const WeightGroup& group, std::span<const float> weights) {
-  if (group.positive)
-    for (const float w : weights)
-      if (!(w > 0)) return -std::numeric_limits<double>::infinity();
+  for (const float w : weights)
+    if (!std::isfinite(w) || (group.positive && !(w > 0))) return -std::numeric_limits<double>::infinity();
   return group.prior->log_shape(group.prior_params, weights);
+}
+
+void check_start(const std::vector<LayerPlan>& plans, const Graph& graph, const Weights& weights) {
+  for (const LayerPlan& plan : plans)
+    for (const WeightGroup& group : plan.groups)
+      for (const std::int32_t array : group.arrays) {
+        const std::vector<float>& values = weights[index_of(plan.node)].arrays[static_cast<std::size_t>(array)];
+        const auto outside = std::count_if(values.begin(), values.end(), [&](const float& w) {
+          return !std::isfinite(group_log_shape(group, {&w, 1}));
+        });
+        const Node& node = graph.node(plan.node);
+        if (outside > 0)
+          refuse(node, fmt::format("{} of {} values of '{}' start where the prior '{}' has density zero{}; use another "
+                                   "prior or other start weights",
+                                   outside, values.size(), node.weights[static_cast<std::size_t>(array)].name,
+                                   group.prior->name, group.positive ? ", as scales that are not positive have" : ""));
+      }
 }
 
 double log_prior(const std::vector<LayerPlan>& plans, const Weights& weights) {

@@ -1,7 +1,7 @@
 // LayerPlan: how each layer of a module is sampled, resolved from its LearningRule and the defaults.
 //
 // A layer's arrays form groups, each with its own prior, proposal and selector; a step picks one group of a layer.
-//   real kernel     kernel and biases together, under the stated laws or the defaults
+//   real kernel     kernel, gains and biases together, under the stated laws or the defaults
 //   binary kernel   the kernel alone, under the stated laws that suit two values: bernoulli p = 1/2, one flip
 //   its biases      real numbers: the stated laws that suit reals, else the defaults; one weight at a time
 //   scales          positive: the prior for reals, folded at zero; a random walk of the logarithm; one at a time
@@ -47,9 +47,11 @@ std::vector<LayerPlan> plan_module(const Graph& graph, ModuleId module);
 
 // Returns `params` with the fallbacks of the fields that are absent.
 Params with_fallbacks(Params params, std::span<const FieldDef> fields);
+// Throws UserError, naming the layer, when weights lie where their prior has density zero: a chain cannot start there.
+void check_start(const std::vector<LayerPlan>& plans, const Graph& graph, const Weights& weights);
 // Returns the log prior of all weights of these layers, in nats.
 double log_prior(const std::vector<LayerPlan>& plans, const Weights& weights);
-// Returns log_shape under the group's prior; -inf when a scale is not positive.
+// Returns log_shape under the group's prior; -inf when a weight is not finite or a scale not positive.
 double group_log_shape(const WeightGroup& group, std::span<const float> weights);
 
 }  // namespace cleave

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <vector>
 
@@ -112,6 +113,38 @@ TEST(LayerPlan, ABinaryLayerFlipsItsKernelAndWalksItsScaleAndBias) {
   EXPECT_TRUE(plan.groups[1].positive);
   EXPECT_EQ(plan.groups[1].proposal, &scale_walk());
   EXPECT_STREQ(plan.groups[2].prior->name, "student_t");
+}
+
+TEST(LayerPlan, EveryWeightThatCountsIsProposed) {
+  const Graph graph = layer_graph({3}, {{{}, {{"dense", 2, binary_scaled()}, {"batch_norm"}}}});
+  for (const LayerPlan& plan : plan_module(graph, ModuleId{0})) {
+    std::set<std::int32_t> proposed;
+    for (const WeightGroup& group : plan.groups) proposed.insert(group.arrays.begin(), group.arrays.end());
+    const std::vector<WeightSlot>& arrays = graph.node(plan.node).weights;
+    for (std::size_t a = 0; a < arrays.size(); ++a)
+      EXPECT_EQ(proposed.contains(static_cast<std::int32_t>(a)), arrays[a].role != Role::statistic) << arrays[a].name;
+  }
+}
+
+// Returns the message of the error that starting a layer of six weights and two biases at `start` ends in.
+std::string start_refusal(const Law& prior, float start) {
+  const Graph graph = layer_graph({3}, {{{}, {{"dense", 2, {}, {prior, {}, {}}}}}});
+  Weights weights = initial_weights(graph, 1);
+  weights[1].arrays[0].assign(6, start);
+  try {
+    check_start(plan_module(graph, ModuleId{0}), graph, weights);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(LayerPlan, WeightsThatStartOutsideTheirPriorAreRefused) {
+  EXPECT_EQ(start_refusal({"uniform", {}}, 0.5F), "");
+  EXPECT_EQ(start_refusal({"uniform", {}}, 1.5F),
+            "layer 'dense_1': 6 of 6 values of 'weight' start where the prior 'uniform' has density zero; use another "
+            "prior or other start weights");
+  EXPECT_NE(start_refusal({"flat", {}}, std::numeric_limits<float>::infinity()), "");
 }
 
 TEST(LayerPlan, LawsForTwoValuesAreRefusedOnRealWeights) {

@@ -62,6 +62,19 @@ TEST(Step, AWeightOutsideThePriorsSupportIsRejected) {
   EXPECT_EQ(chain.counts().not_finite, 0);
 }
 
+// A sign layer hides an infinite weight from the loss, and a flat prior does not mind it.
+TEST(Step, AWeightThatIsNotFiniteIsRejected) {
+  const LearningRule wild{{"flat", {}}, law("student_t", "df", 0.01), {}};
+  const Graph graph = layer_graph({6}, {{{{"dense", 5, {}, wild}, {"sign"}}, {{"dense", 2}}}});
+  Weights weights = initial_weights(graph, 1);
+  const BlockBatch batch = two_classes();
+  Chain chain(graph, ModuleId{0}, cross_entropy(), {.lambda = 0, .seed = 1, .stream = kTestStream});
+  chain.set_batch(batch, weights);
+  chain.run(500);
+  EXPECT_GT(chain.counts().body_accepted, 10);
+  for (const float w : weights[1].arrays[0]) EXPECT_TRUE(std::isfinite(w));
+}
+
 TEST(Step, TheLogPriorIsKeptUpToDate) {
   const LearningRule rule{law("student_t", "scale", 0.3), {}, law("uniform", "count", std::int64_t{3})};
   const Graph graph = layer_graph({6}, {{{{"dense", 5, binary_scaled(), rule}, {"sign"}}, {{"dense", 2, {}, rule}}}});
