@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <tbb/blocked_range.h>
@@ -63,13 +64,20 @@ const LikelihoodDef& likelihood_of(const Graph& graph) {
 
 void check(const Graph& graph, const TrainOptions& options) {
   if (graph.modules.empty()) throw UserError("the model has no modules to train");
-  for (const Module& module : graph.modules)
+  for (const Module& module : graph.modules) {
     if (module.head == NodeId::none)
       throw UserError(fmt::format("module '{}' has no head: it cannot be trained without one", module.name));
+    const OpDef* last = graph.node(module.head).op;
+    if (graph.loss.name == "cross_entropy" && last != nullptr && std::string_view(last->name) == "softmax")
+      throw UserError(
+          fmt::format("module '{}': the head ends in a softmax, and cross_entropy takes one of its own: "
+                      "leave it out",
+                      module.name));
+  }
   if (options.reduce != "sum" && options.reduce != "mean")
     throw UserError(fmt::format("reduce must be sum or mean, not '{}'", options.reduce));
-  if (options.batch < 1 || options.epochs < 0 || options.steps < 0 || options.threads < 1)
-    throw UserError("training needs batch and threads of at least 1, epochs and steps of at least 0");
+  if (options.batch < 1 || options.epochs < 0 || options.steps < 0 || options.threads < 1 || options.trace_every < 1)
+    throw UserError("training needs batch, threads and trace_every of at least 1, epochs and steps of at least 0");
   if (!(options.lambda >= 0)) throw UserError("lambda must not be negative");
 }
 
@@ -127,6 +135,17 @@ void report_turn(const Pipeline& pipeline, std::size_t m, const BatchId& batch) 
        .not_finite = now.not_finite - before.not_finite});
 }
 
+// Throws UserError when a label is not a class of every head.
+void check_labels(const Graph& graph, std::span<const std::int32_t> labels) {
+  for (const Module& module : graph.modules) {
+    const std::int64_t classes = element_count(graph.node(module.head).type.shape);
+    for (const std::int32_t label : labels)
+      if (label < 0 || label >= classes)
+        throw UserError(fmt::format("an image has the label {}, the head of module '{}' has {} classes, from 0", label,
+                                    module.name, classes));
+  }
+}
+
 // Reads the next batch into the first module's input; false when all epochs are over.
 bool read_batch(Pipeline& pipeline, const BatchSource& source, Tensor& images, std::vector<std::int32_t>& labels) {
   BatchId id = pipeline.batches.empty() ? BatchId{} : pipeline.batches.back();
@@ -135,6 +154,7 @@ bool read_batch(Pipeline& pipeline, const BatchSource& source, Tensor& images, s
     id.images = source(id.epoch, id.batch, images.view(), labels);
     if (id.images == 0 && id.batch == 0) return false;  // no images at all
     if (id.images == 0) continue;
+    check_labels(pipeline.graph, std::span(labels).first(static_cast<std::size_t>(id.images)));
     const ConstTensorView filled{id.images, &images.shape, images.data.data()};
     fill_batch(pipeline.input[pipeline.batches.size() % 2], filled, labels, pipeline.options.lanes);
     pipeline.batches.push_back(id);
@@ -175,6 +195,7 @@ TrainReport train(const Graph& graph, Weights& weights, const BatchSource& sourc
   check(graph, options);
   const Clock::time_point start = Clock::now();
   Pipeline pipeline{graph, weights, options, hooks, make_workers(graph, options), {}, {}};
+  for (const Worker& worker : pipeline.workers) check_start(worker.chain.plans(), graph, weights);
   Tensor images(options.batch, graph.node(graph.modules.front().input).type.shape);
   std::vector<std::int32_t> labels(static_cast<std::size_t>(options.batch));
   // As many threads as asked for, also where the machine has fewer cores.

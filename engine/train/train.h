@@ -70,7 +70,8 @@ double default_lambda(const std::string& reduce, std::int64_t batch);
 // Trains `weights` in place. In tick t module m works on batch t-m: the input is what module m-1 sent after its steps
 // on that batch. The weights that come out depend on graph, weights, source and options, not on the number of threads.
 // When the stop flag is set the running tick is finished and the rest left out.
-// The graph is the one before fusing. Throws UserError when a module has no head or a setting cannot be trained with.
+// The graph is the one before fusing. Throws UserError when a module has no head or one that the loss cannot be taken
+// of, a setting cannot be trained with, a weight starts outside its prior's support or a label is not a class.
 TrainReport train(const Graph& graph, Weights& weights, const BatchSource& source, const TrainOptions& options,
                   const TrainHooks& hooks = {});
 

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "engine/train/trace.h"
@@ -116,6 +117,46 @@ TEST(Train, AModuleWithoutHeadIsRefused) {
   const Graph graph = layer_graph({1, 4, 4}, {{{{"flatten"}, {"dense", 4}}, {}}});
   Weights weights = initial_weights(graph, 3);
   EXPECT_THROW(train(graph, weights, data.source(), options_for(1)), UserError);
+}
+
+// Returns the message of the error that training these modules on these labels ends in.
+std::string refusal(const std::vector<ModuleNote>& modules, const Quarters& data = {},
+                    const TrainOptions& options = options_for(1)) {
+  const Graph graph = layer_graph({1, 4, 4}, modules);
+  Weights weights = initial_weights(graph, 3);
+  try {
+    train(graph, weights, data.source(), options);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Train, HeadsThatTheLossCannotBeTakenOfAreRefused) {
+  EXPECT_EQ(refusal({{{}, {{"flatten"}, {"dense", 4}, {"softmax"}}}}),
+            "module 'm1': the head ends in a softmax, and cross_entropy takes one of its own: leave it out");
+  EXPECT_EQ(refusal({{{}, {{"relu"}}}}),
+            "module 'm1': the head gives an image of 1x4x4, training needs one number a class: put a flatten into it");
+}
+
+TEST(Train, LabelsThatAreNotClassesAreRefused) {
+  Quarters data;
+  for (const std::int32_t wrong : {-1, 4}) {
+    data.labels[7] = wrong;
+    EXPECT_EQ(refusal({{{}, {{"flatten"}, {"dense", 4}}}}, data),
+              fmt::format("an image has the label {}, the head of module 'm1' has 4 classes, from 0", wrong));
+  }
+}
+
+TEST(Train, WeightsThatStartOutsideTheirPriorAreRefused) {
+  const LearningRule narrow{law("uniform", "low", 0.0), {}, {}};
+  EXPECT_NE(refusal({{{}, {{"flatten"}, {"dense", 4, {}, narrow}}}}), "");
+}
+
+TEST(Train, TracingEveryNoStepIsRefused) {
+  TrainOptions options = options_for(1);
+  options.trace_every = 0;
+  EXPECT_NE(refusal({{{}, {{"flatten"}, {"dense", 4}}}}, {}, options), "");
 }
 
 TEST(Train, StatingTheDefaultLambdaChangesNothing) {
