@@ -121,6 +121,21 @@ Distribution integrated() {
   return normalised(mass);
 }
 
+// The mass of each corner of {-1, 1}^4 when each unit has a scale, uniform between `low` and `high`.
+Distribution integrated_over_scales(double low, double high) {
+  const auto mass_of = [&](std::size_t bin, double s0, double s1) {
+    const auto weight = [&](std::size_t i, double scale) { return (bin >> i & 1U) != 0 ? scale : -scale; };
+    return std::exp(-kLambda * loss_of({weight(0, s0), weight(1, s0), weight(2, s1), weight(3, s1)}));
+  };
+  using Rule = boost::math::quadrature::gauss<double, 16>;
+  Distribution mass{};
+  for (std::size_t bin = 0; bin < 16; ++bin)
+    mass[bin] = Rule::integrate(
+        [&](double s0) { return Rule::integrate([&](double s1) { return mass_of(bin, s0, s1); }, low, high); }, low,
+        high);
+  return normalised(mass);
+}
+
 // The total variation between the two must be within one per cent.
 void expect_same(const Distribution& seen, const Distribution& exact, const std::string& what) {
   double variation = 0;
@@ -161,6 +176,13 @@ TEST(DetailedBalance, FlippingEachWithAProbabilityReachesTheTarget) {
   const WeightType type{.grid = WeightType::Grid::bit, .bits = 1};
   const LearningRule rule = rule_with(law("flip", "probability", 0.4), law("bernoulli", "p", 0.6), {"layer", {}});
   expect_same(long_run(four_weights(type, rule), 1000000), enumerated(0, 0.6), "flip with probability");
+}
+
+TEST(DetailedBalance, SignsWithScalesReachTheTarget) {
+  Law prior = law("uniform", "low", 0.5);
+  prior.params.set("high", 2.0);
+  const Graph graph = four_weights(binary_scaled(), rule_with({}, prior, {}));
+  expect_same(long_run(graph, 1500000), integrated_over_scales(0.5, 2), "flip and scale walk");
 }
 
 TEST(DetailedBalance, SelectorsReachTheSameTarget) {
