@@ -16,6 +16,7 @@
 #include <tbb/task_arena.h>
 
 #include "engine/mcmc/likelihoods.h"
+#include "engine/runtime/denormals.h"
 #include "ops/core/catalog.h"
 
 namespace cleave {
@@ -202,7 +203,9 @@ TrainReport train(const Graph& graph, Weights& weights, const BatchSource& sourc
   const tbb::global_control limit(
       tbb::global_control::max_allowed_parallelism,
       static_cast<std::size_t>(std::max(options.threads, tbb::info::default_concurrency())));
+  const FlushDenormals flush;  // the arena's workers inherit it
   tbb::task_arena arena(options.threads);
+  arena.initialize();
   TrainReport report;
   std::int64_t tick = 0;
   for (bool more = true;; ++tick) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <vector>
 
@@ -94,6 +95,20 @@ TEST(Train, EveryModuleDoesItsStepsOnEveryBatch) {
   EXPECT_EQ(images, (std::vector<std::int64_t>{76, 77, 77, 76, 77, 77}));
   EXPECT_EQ(report.batches, 6);
   for (const ModuleReport& module : report.modules) EXPECT_EQ(module.counts.steps, 6 * 300);
+}
+
+TEST(Train, DenormalsAreFlushedOnEveryThread) {
+  const Quarters data;
+  const Graph graph = three_modules();
+  Weights weights = initial_weights(graph, 3);
+  std::atomic<std::int64_t> kept = 0;
+  TrainHooks hooks;
+  hooks.on_step = [&](ModuleId, const TraceRow&) {
+    const volatile float smallest = std::numeric_limits<float>::min();
+    if (smallest * 0.5F != 0.0F) ++kept;
+  };
+  train(graph, weights, data.source(), options_for(4), hooks);
+  EXPECT_EQ(kept, 0);
 }
 
 TEST(Train, TheStopFlagFinishesTheRunningBatch) {
