@@ -185,8 +185,8 @@ void check_start(const std::vector<LayerPlan>& plans, const Graph& graph, const 
         });
         const Node& node = graph.node(plan.node);
         if (outside > 0)
-          refuse(node, fmt::format("{} of {} values of '{}' start where the prior '{}' has density zero{}; use another "
-                                   "prior or other start weights",
+          refuse(node, fmt::format("{} of {} values of '{}' start where the prior '{}' has density zero{}; state a "
+                                   "wider prior or load other weights",
                                    outside, values.size(), node.weights[static_cast<std::size_t>(array)].name,
                                    group.prior->name, group.positive ? ", as scales that are not positive have" : ""));
       }

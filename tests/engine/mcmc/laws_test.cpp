@@ -142,8 +142,8 @@ std::string start_refusal(const Law& prior, float start) {
 TEST(LayerPlan, WeightsThatStartOutsideTheirPriorAreRefused) {
   EXPECT_EQ(start_refusal({"uniform", {}}, 0.5F), "");
   EXPECT_EQ(start_refusal({"uniform", {}}, 1.5F),
-            "layer 'dense_1': 6 of 6 values of 'weight' start where the prior 'uniform' has density zero; use another "
-            "prior or other start weights");
+            "layer 'dense_1': 6 of 6 values of 'weight' start where the prior 'uniform' has density zero; state a "
+            "wider prior or load other weights");
   EXPECT_NE(start_refusal({"flat", {}}, std::numeric_limits<float>::infinity()), "");
 }
 
