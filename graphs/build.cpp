@@ -335,7 +335,22 @@ class Builder {
                                         [](const WeightSlot& slot) { return slot.role == Role::kernel; });
     if (!has_kernel) node.weight_type = {};
     else set_rule(node, scope, layer);
+    if (!has_kernel && layer.op == op.name) refuse_settings(layer);
     node.cost = op.cost(node.params, types, node.type, node.weight_type, 1);
+  }
+
+  // Settings on a layer that has nothing they could be about.
+  void refuse_settings(const LayerSpec& layer) {
+    const SettingsSpec& own = layer.settings;
+    SourcePos pos = layer.pos;
+    pos.length = static_cast<int>(layer.op.size());
+    for (const auto& [stated, key] : {std::pair(own.weights.has_value(), "weights"),
+                                      {own.prior.has_value(), "prior"},
+                                      {own.proposal.has_value(), "proposal"},
+                                      {own.select.has_value(), "select"}})
+      if (stated)
+        found_.add(pos, fmt::format("{} has no weights to learn, so '{}' says nothing here", layer.op, key),
+                   fmt::format("remove '{}'", key));
   }
 
   void set_rule(Node& node, const Scope& scope, const LayerSpec& layer) {

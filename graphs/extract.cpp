@@ -217,6 +217,16 @@ struct Later {
 };
 constexpr Later kLater[] = {
     {"devices", "train run eval"},
+    {"links", "train run eval"},
+    {"placement.mode", "train run eval", "auto"},
+    {"placement.objective", "train run eval", "throughput"},
+    {"placement.cuts", "train run eval"},
+    {"placement.split", "train run eval"},
+    {"placement.pin", "train run eval"},
+    {"placement.limits", "train run eval"},
+    {"placement.costs", "train run eval"},
+    {"placement.accuracy", "train run eval"},
+    {"placement.map", "train run eval"},
     {"training.algorithm", "train", "metropolis_hastings"},
     {"training.mode", "train", "lockstep"},
     {"training.iterations.stop_early", "train", "never"},
@@ -235,7 +245,9 @@ void add_not_run_yet(const DocNode& doc, ModelSpec& spec) {
   for (const Later& later : kLater) {
     const DocNode* node = find_path(doc, later.path);
     if (node == nullptr || node->origin == "default" || (later.fine != nullptr && node->scalar == later.fine)) continue;
-    spec.not_run_yet.push_back({later.path, node->pos, later.commands});
+    const bool of_preset = node->origin.starts_with("preset ");
+    spec.not_run_yet.push_back({of_preset ? fmt::format("{} of the {}", later.path, node->origin) : later.path,
+                                of_preset ? find_path(doc, "training.preset")->pos : node->pos, later.commands});
   }
 }
 

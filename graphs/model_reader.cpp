@@ -138,6 +138,8 @@ void apply_set(DocNode& doc, const std::string& set, Sources& sources, Diagnosti
   if (equals == std::string::npos || equals == 0 || equals + 1 == set.size())
     throw UserError(fmt::format("--set {}: write --set path=value, for example --set training.epochs=1", set));
   const std::string path = set.substr(0, equals);
+  if (path == "include" || path.starts_with("include."))
+    throw UserError(fmt::format("--set {}: files are included before --set; write the include into the model", set));
   const auto plain = [](char c) { return c > ' ' && c < 0x7F; };
   if (!std::all_of(path.begin(), path.end(), plain) || path.size() > kMaxSetPath)
     throw UserError("--set: a path is made of keys and dots, for example training.epochs");

@@ -31,6 +31,14 @@ void refuse_untrainable(const Model& model) {
       throw UserError(fmt::format("{}:{}:{}: module '{}' has no head: it cannot be trained without one", pos.file,
                                   pos.line, pos.col, spec.modules[m].name));
     }
+  for (const Node& node : model.graph.nodes) {
+    const bool statistics = std::any_of(node.weights.begin(), node.weights.end(),
+                                        [](const WeightSlot& slot) { return slot.role == Role::statistic; });
+    const bool dropout = node.op != nullptr && node.op->name == std::string_view("dropout");
+    if (statistics || dropout)
+      throw UserError(fmt::format("{}:{}:{}: layer '{}': {} cannot be trained with yet; remove it", node.pos.file,
+                                  node.pos.line, node.pos.col, node.name, node.op->name));
+  }
   const LikelihoodDef* loss = find(likelihood_catalog(), model.graph.loss.name);
   if (loss == nullptr)
     throw UserError(

@@ -66,6 +66,8 @@ Dataset load_dataset(std::string_view name, DatasetRequest request) {
                                 fmt::join(splits, ", "), did_you_mean(request.split, splits)));
   if (request.limit < 0)
     throw UserError(fmt::format("data set {}: limit {} is negative; 0 means all", def.name, request.limit));
+  if (def.files == nullptr && !request.path.empty())
+    throw UserError(fmt::format("data set {} is generated and reads no files; remove the path", def.name));
   return def.load(request);
 }
 

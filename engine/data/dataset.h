@@ -54,7 +54,8 @@ std::vector<std::string> split_names(const DatasetDef& def);
 const DatasetDef& find_dataset(std::string_view name);
 
 // Returns the wanted part of the set called `name`: never empty, at most `limit` samples. Throws UserError for an
-// unknown set or split, a negative limit and files that are not found; RunError for damaged files.
+// unknown set or split, a path for a generated set, a negative limit and files that are not found; RunError for damaged
+// files.
 Dataset load_dataset(std::string_view name, DatasetRequest request);
 
 // Returns the folders to look for data in: those of $CLEAVE_DATA (parted by ':', null = not set), then the system's.
