@@ -38,6 +38,7 @@ struct CommandDef {
   const char* examples;  // two lines
   const char* formats;   // what --format takes, parted by '|'; null = text only
   const char* exits;     // exit codes that mean something beside 0 and 2: "3 model not valid"
+  const char* ignores;   // options every command has that say nothing to this one, "--set|--out"; null = none
   // Adds the options to `app`; returns what runs once they are parsed. `common` is filled by then.
   std::function<ExitCode()> (*declare)(CLI::App& app, const CommonOptions& common);
 };

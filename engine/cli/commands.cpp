@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -28,48 +29,53 @@ namespace {
 
 constexpr CommandDef kCommands[] = {
     {"init", "Writes a model that runs, to start from.",
-     "cleave init --template two-moons moons.yaml\ncleave init --list", nullptr, nullptr, declare_init},
+     "cleave init --template two-moons moons.yaml\ncleave init --list", nullptr, nullptr, "--set", declare_init},
     {"check", "Checks models: language, shapes and wiring, every mistake at once.",
-     "cleave check model.yaml\ncleave check graphs/models/*.yaml", "text|json|sarif", "3 a model is not valid",
+     "cleave check model.yaml\ncleave check graphs/models/*.yaml", "text|json|sarif", "3 a model is not valid", "--out",
      declare_check},
     {"show", "Shows a model as it is understood: defaults, includes and merges applied, or its graph.",
-     "cleave show model.yaml --origin\ncleave show model.yaml --stage graph", "text|json", "3 model not valid",
+     "cleave show model.yaml --origin\ncleave show model.yaml --stage graph", "text|json", "3 model not valid", "--out",
      declare_show},
     {"graph", "Draws the graph of a model.",
      "cleave graph model.yaml\ncleave graph model.yaml --format svg > model.svg", "ascii|dot|svg|json",
-     "3 model not valid", declare_graph},
+     "3 model not valid", "--out", declare_graph},
     {"train", "Trains a model's modules by Metropolis-Hastings and scores them on the test set.",
      "cleave train model.yaml --set training.epochs=5\ncleave train model.yaml --dry-run", "text|json|csv|md",
-     "3 model or weights not valid, 130 stopped by Ctrl-C with the weights written", declare_train},
+     "3 model or weights not valid, 130 stopped by Ctrl-C with the weights written", nullptr, declare_train},
     {"run", "Answers each sample of a data set, a file or a stream; predictions go to stdout as CSV or to a file.",
      "cleave run model.yaml --weights last.safetensors --output answers.csv\n"
      "cleave run model.yaml --input - --input-format raw < images.bin",
-     nullptr, "3 model or weights not valid, 130 stopped by Ctrl-C with complete lines written", declare_run},
+     nullptr, "3 model or weights not valid, 130 stopped by Ctrl-C with complete lines written", "--out", declare_run},
     {"eval", "Scores a model on labelled data: accuracy of every module, and what early exits save.",
      "cleave eval model.yaml --weights last.safetensors\ncleave eval model.yaml --exit max_probability=0.9",
-     "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", declare_eval},
+     "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", "--out", declare_eval},
     {"data", "Lists the data sets cleave knows and where they were found, or reads and checks them.",
-     "cleave data list\ncleave data check fashion_mnist", "text|json|csv|md", "6 a data set is damaged", declare_data},
+     "cleave data list\ncleave data check fashion_mnist", "text|json|csv|md", "6 a data set is damaged", "--set|--out",
+     declare_data},
     {"schema", "Prints the JSON Schema of the model language, for editors.",
-     "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, declare_schema},
+     "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, "--set|--out",
+     declare_schema},
     {"completion", "Prints a script that makes a shell complete commands, options and the paths of --set.",
      "cleave completion bash > ~/.local/share/bash-completion/completions/cleave\ncleave completion zsh >> ~/.zshrc",
-     nullptr, nullptr, declare_completion},
+     nullptr, nullptr, "--set|--out", declare_completion},
     {"version", "Prints the version and what it was built with.", "cleave version\ncleave version --format json",
-     "text|json", nullptr, declare_version},
+     "text|json", nullptr, "--set|--out", declare_version},
 };
 
 constexpr const char* kExits =
     "Exit codes: 0 done, 1 failed while running, 2 wrong use, 3 model not valid, 4 no placement fits, 5 a device not\n"
     "reachable, 6 a check or comparison failed, 130 stopped by Ctrl-C with a checkpoint written.";
 
+// "a|b" as a, b; null as nothing.
+std::vector<std::string> words_of(const char* list) {
+  std::vector<std::string> words;
+  std::istringstream stream(list == nullptr ? "" : list);
+  for (std::string word; std::getline(stream, word, '|');) words.push_back(word);
+  return words;
+}
+
 void add_common(CLI::App& app, CommonOptions& common, const CommandDef& command) {
-  std::vector<std::string> formats;
-  std::string rest = command.formats == nullptr ? "text" : command.formats;
-  for (std::size_t end = 0; end != std::string::npos; rest = rest.substr(end == std::string::npos ? 0 : end + 1)) {
-    end = rest.find('|');
-    formats.push_back(rest.substr(0, end));
-  }
+  const std::vector<std::string> formats = words_of(command.formats == nullptr ? "text" : command.formats);
   common.format = formats.front();
   app.add_option("--set", common.sets, "change a value of the model for this run: path=value")
       ->allow_extra_args(false)
@@ -79,7 +85,9 @@ void add_common(CLI::App& app, CommonOptions& common, const CommandDef& command)
       ->check(CLI::IsMember(formats))
       ->capture_default_str()
       ->type_name(command.formats == nullptr ? "text" : command.formats);
-  app.add_option("--seed", common.seed, "seed of all random numbers, instead of the model's")->type_name("N");
+  app.add_option("--seed", common.seed, "seed of all random numbers, instead of the model's")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{9'000'000'000'000'000}))
+      ->type_name("N");
   app.add_option("--threads", common.threads, "threads to use, 0 = all cores")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str()
@@ -94,6 +102,13 @@ void add_common(CLI::App& app, CommonOptions& common, const CommandDef& command)
       ->type_name("text|json");
   app.add_flag("-q,--quiet", common.quiet, "no progress, only errors");
   app.add_flag("-v,--verbose", common.verbosity, "more on stderr; -vv: still more");
+}
+
+// Throws UserError for an option that was given and would say nothing.
+void refuse_ignored(const CLI::App& app, const CommandDef& command) {
+  for (const std::string& name : words_of(command.ignores))
+    if (app.get_option(name)->count() > 0)
+      throw UserError(fmt::format("`cleave {}` has no use for {}", command.name, name));
 }
 
 // Says defaults in words, and leaves out how CLI11 would describe the checks of a value: our type names do.
@@ -131,6 +146,7 @@ struct Program {
       subs[i]->footer(footer_of(kCommands[i]));
       run[i] = kCommands[i].declare(*subs[i], common[i]);
       add_common(*subs[i], common[i], kCommands[i]);
+      for (const std::string& name : words_of(kCommands[i].ignores)) subs[i]->get_option(name)->group("");
       tidy_help(*subs[i]);
     }
   }
@@ -154,18 +170,20 @@ struct Program {
 
 [[noreturn]] void unknown_option(const CLI::App& app, const std::string& name) {
   std::vector<std::string> known;
-  for (const CLI::Option* option : app.get_options())
+  for (const CLI::Option* option : app.get_options([](const CLI::Option* o) { return !o->get_group().empty(); }))
     for (const std::string& name_of_option : option->get_lnames()) known.push_back("--" + name_of_option);
   const std::string word = name.substr(0, name.find('='));
   const std::string near = closest_name(word, known);
-  const std::string hint = near.empty() ? fmt::format("`cleave {} --help` lists them", app.get_name())
-                                        : fmt::format("did you mean '{}'?", near);
+  const std::string command = app.get_parent() == nullptr ? "cleave" : "cleave " + app.get_name();
+  const std::string hint =
+      near.empty() ? fmt::format("`{} --help` lists them", command) : fmt::format("did you mean '{}'?", near);
   throw UserError(fmt::format("unknown option '{}'; {}", word, hint));
 }
 
-// `cleave help train` is `cleave train --help`.
+// `cleave help train` is `cleave train --help`, `cleave --version` is `cleave version`.
 std::vector<std::string> rewrite_help(std::vector<std::string> args) {
   if (args.empty()) return {"--help"};
+  if (args.front() == "--version") args.front() = "version";
   if (args.front() != "help") return args;
   args.erase(args.begin());
   args.push_back("--help");
@@ -184,7 +202,9 @@ ExitCode parse_and_run(std::vector<std::string> args, bool& json_log) {
     std::vector<std::string> reversed(args.rbegin(), args.rend());
     program.app.parse(reversed);
   } catch (const CLI::Success& help) {
-    program.app.exit(help);
+    std::ostringstream text;
+    program.app.exit(help, text, text);
+    print_result(text.str());
     return ExitCode::done;
   } catch (const CLI::ParseError& error) {
     const CLI::App* at = program.chosen(&index) == nullptr ? &program.app : program.subs[index];
@@ -197,6 +217,7 @@ ExitCode parse_and_run(std::vector<std::string> args, bool& json_log) {
   program.chosen(&index);
   program.common[index].arguments = args;
   json_log = program.common[index].log_format == "json";
+  refuse_ignored(*program.subs[index], kCommands[index]);
   return program.run[index]();
 }
 

@@ -13,7 +13,9 @@ namespace {
 // The paths that --set may change, `training.batch=` and so on; keys below lists and names of the user's are left out.
 void add_paths(const FieldTree& tree, const std::string& path, std::string& words) {
   for (const FieldTree& next : tree.children) {
-    if (next.key == "*" || next.field->kind == Kind::records || next.field->kind == Kind::layers) continue;
+    if (next.key == "*" || next.key == "include" || next.field->kind == Kind::records ||
+        next.field->kind == Kind::layers)
+      continue;
     const std::string name = path.empty() ? std::string(next.key) : fmt::format("{}.{}", path, next.key);
     if (next.children.empty() || next.field->words != nullptr) words += fmt::format("{}= ", name);
     add_paths(next, name, words);
@@ -22,7 +24,7 @@ void add_paths(const FieldTree& tree, const std::string& path, std::string& word
 
 std::string options_of(const CLI::App& app) {
   std::string words;
-  for (const CLI::Option* option : app.get_options())
+  for (const CLI::Option* option : app.get_options([](const CLI::Option* o) { return !o->get_group().empty(); }))
     for (const std::string& name : option->get_lnames()) words += fmt::format("--{} ", name);
   return words;
 }

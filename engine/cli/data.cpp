@@ -153,6 +153,7 @@ ExitCode data_command(const Options& options, const CommonOptions& common) {
         near.empty() ? "write `cleave data list` or `cleave data check`" : fmt::format("did you mean '{}'?", near)));
   }
   if (!options.name.empty()) throw UserError("cleave data list takes no name; did you mean 'check'?");
+  if (!options.path.empty()) throw UserError("cleave data list takes no --path; did you mean 'check'?");
   list_sets(common);
   return ExitCode::done;
 }

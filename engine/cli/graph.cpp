@@ -85,6 +85,8 @@ std::function<ExitCode()> declare_graph(CLI::App& app, const CommonOptions& comm
       ->capture_default_str()
       ->type_name("auto|dot|own");
   return [options, &common] {
+    if (options->engine != "auto" && common.format != "svg")
+      throw UserError(fmt::format("--engine {} is for --format svg", options->engine));
     Model model = load_model(options->file, common);
     if (model.graph.nodes.empty()) throw UserError(fmt::format("{} has devices but no network to draw", options->file));
     if (options->fused) fuse_for_inference(model.graph);

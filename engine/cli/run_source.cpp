@@ -92,14 +92,24 @@ RunSource dataset_source(const Model& model, const DataSetSpec& wanted, const Ru
           owned->set.count};
 }
 
+// A data set has a form of its own.
+void refuse_format(const RunInput& input) {
+  if (!input.format.empty())
+    throw UserError(fmt::format("--input-format {}: is for a file or stdin, name it by --input", input.format));
+}
+
 }  // namespace
 
 RunSource open_input(const Model& model, const RunInput& input) {
-  if (input.where.empty()) return dataset_source(model, model.reading.spec.data.test, input);
+  if (input.where.empty()) {
+    refuse_format(input);
+    return dataset_source(model, model.reading.spec.data.test, input);
+  }
   const std::size_t colon = input.where.find(':');
   const std::string set = input.where.substr(0, colon);
   const bool is_set = find(dataset_catalog(), set) != nullptr && !is_file(input.where);
   if (!is_set) return stream_source(model, input);
+  refuse_format(input);
   DataSetSpec wanted;
   wanted.dataset = set;
   wanted.split = colon == std::string::npos ? "test" : input.where.substr(colon + 1);

@@ -24,6 +24,9 @@ std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& commo
   app.add_flag("--origin", options->origin, "after each value of the spec, where it came from");
   app.add_flag("--fused", options->fused, "the graph as inference runs it, after the passes");
   return [options, &common] {
+    if (options->fused && options->stage != "graph") throw UserError("--fused is for --stage graph");
+    if (options->origin && (options->stage != "spec" || common.format != "text"))
+      throw UserError("--origin is for --stage spec as text");
     Model model = load_model(options->file, common);
     if (options->fused) fuse_for_inference(model.graph);
     const bool json = common.format == "json";

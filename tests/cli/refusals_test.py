@@ -1,0 +1,83 @@
+"""What this version reads but cannot obey is refused with its place; no option is taken and then ignored."""
+
+import subprocess
+import unittest
+
+from support import CLEAVE, CliTest
+
+ONE_MACHINE = ["train", "run", "eval"]
+
+
+class Refusals(CliTest):
+    def refused(self, command, setting, path=None):
+        said = self.error_line(command, self.moons, "--set", setting, code=2)
+        self.assertIn(path or setting.split("=")[0], said)
+        self.assertRegex(said, r":\d+:\d+: |^cleave: error: --set ")
+
+    def test_swarm_parts_stop_every_running_command_also_without_devices(self):
+        for command in ONE_MACHINE:
+            self.refused(command, "links={default: {bandwidth: 1Mbit/s}}")
+            self.refused(command, "placement={objective: energy}", "placement.objective")
+            self.refused(command, "placement={split: {filters: [2]}}", "placement.split")
+            self.refused(command, "placement={limits: {memory: 80%}}", "placement.limits")
+            self.refused(command, "placement={costs: {else: refuse}}", "placement.costs")
+
+    def test_the_plain_placement_is_obeyed(self):
+        self.cleave("eval", self.moons, "--set", "placement={mode: auto, objective: throughput}")
+
+    def test_training_refuses_what_it_cannot_do(self):
+        for setting in ["algorithm=sgd", "mode=async", "warm_up=5", "chains=2", "keep={draws: 3}", "checkpoint={keep: 1}",
+                        "iterations.stop_early=on_new_input", "temperature={start: 2, end: 1}", "buffer={policy: replay}"]:
+            self.refused("train", "training." + setting)
+        self.refused("train", "network.modules.0.body.1={dropout: {probability: 0.5}}", "dropout")
+        self.refused("train", "network.modules.0.body.1=batch_norm", "batch_norm")
+
+    def test_inference_refuses_what_it_cannot_do(self):
+        for command in ["run", "eval"]:
+            self.refused(command, "inference.rate=20/s")
+            self.refused(command, "inference.predict=mean_of_draws")
+            self.refused(command, "network.weights={quantized: {bits: 8}}", "quantized")
+
+    def test_what_a_preset_brings_is_refused_where_the_preset_stands(self):
+        text = self.read("moons.yaml").replace("training: {epochs", "training: {preset: as_published, epochs")
+        model = self.write("preset.yaml", text)
+        line = 1 + text[: text.index("preset:")].count("\n")
+        self.assertIn(f"preset.yaml:{line}:", self.error_line("train", model, code=2))
+
+    def test_files_for_generated_sets(self):
+        self.assertIn("generated", self.error_line("train", self.moons, "--set", "data.train.path=x", code=2))
+        self.assertIn("generated", self.error_line("data", "check", "two_moons", "--path", "x", code=2))
+
+    def test_include_by_set(self):
+        self.assertIn("include", self.error_line("check", self.moons, "--set", "include=[other.yaml]", code=2))
+
+
+class Options(CliTest):
+    def test_without_use_are_refused(self):
+        for arguments in [["check", self.moons, "-o", "x"], ["run", self.moons, "-o", "x"], ["schema", "--set", "seed=1"],
+                          ["version", "-o", "x"], ["init", "--set", "seed=1"], ["data", "list", "--set", "seed=1"],
+                          ["data", "list", "--path", "x"], ["show", self.moons, "--fused"],
+                          ["show", self.moons, "--stage", "graph", "--origin"], ["graph", self.moons, "--engine", "own"]]:
+            self.error_line(*arguments, code=2)
+        for arguments in [["--input-format", "npy"], ["--input", "two_moons", "--input-format", "raw"]]:
+            self.assertIn("--input-format", self.cleave("run", self.moons, *arguments, code=2)[1])
+
+    def test_without_use_are_not_suggested(self):
+        self.assertNotIn("did you mean", self.error_line("schema", "--sett", "seed=1", code=2))
+        self.assertNotIn("--set", self.cleave("data", "--help")[0])
+
+    def test_seed_is_not_negative(self):
+        self.assertIn("--seed", self.error_line("check", self.moons, "--seed", "-1", code=2))
+
+    def test_unknown_one_of_the_program_points_at_a_help_that_exists(self):
+        self.assertIn("`cleave --help`", self.error_line("--foo", code=2))
+        self.assertEqual(self.cleave("--version"), self.cleave("version"))
+
+    def test_help_to_a_full_disk_fails(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([CLEAVE, "help"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
