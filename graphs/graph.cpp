@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "ops/core/rng.h"
+#include "ops/defs/common.h"
 
 namespace cleave {
 
@@ -74,14 +75,7 @@ std::int64_t weight_count(const Graph& graph) {
   return count;
 }
 
-std::int64_t weight_bytes(const Node& node) {
-  std::int64_t bytes = 0;
-  for (const WeightSlot& slot : node.weights) {
-    const std::int64_t bits = slot.role == Role::kernel ? node.weight_type.bits : 32;
-    bytes += (element_count(slot.shape) * bits + 7) / 8;
-  }
-  return bytes;
-}
+std::int64_t weight_bytes(const Node& node) { return weight_bytes(node.weights, node.weight_type); }
 
 std::int64_t output_bytes(const Node& node) { return byte_count(node.type.dtype, element_count(node.type.shape)); }
 
