@@ -1,5 +1,6 @@
 #include "engine/runtime/frame.h"
 
+#include <algorithm>
 #include <new>
 
 namespace cleave {
@@ -14,9 +15,11 @@ std::int64_t slot_floats(const Node& node, std::int64_t batch) {
   return (values + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
 }
 
+// A petabyte stands for all frames larger than that, so that nothing computed from it overflows.
 std::int64_t all_floats(const Graph& graph, std::int64_t batch) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 48;
   std::int64_t count = 0;
-  for (const Node& node : graph.nodes) count += slot_floats(node, batch);
+  for (const Node& node : graph.nodes) count = std::min(kMost, count + slot_floats(node, batch));
   return count;
 }
 

@@ -55,7 +55,8 @@ class Frame {
   std::vector<Slot> slots_;
 };
 
-// Returns the bytes one frame takes: its slots, each rounded up to a cache line, and its countdowns.
+// Returns the bytes one frame takes: its slots, each rounded up to a cache line, and its countdowns; about a petabyte
+// for all that take more.
 std::int64_t frame_bytes(const Graph& graph, std::int64_t batch);
 
 // What a sink is shown of a finished frame; valid during the call only.

@@ -7,7 +7,7 @@ namespace cleave {
 namespace {
 
 // Some 3 µs of a slow kernel; a task costs a tenth of that.
-constexpr std::int64_t kWorthATask = 20'000;  // operations
+constexpr double kWorthATask = 20'000;  // operations
 
 // Marks the branches of node `from` that another thread could take: consumers that wait for nothing else and have
 // enough to do, all but one of them.
@@ -17,7 +17,8 @@ void spawn_branches(const Graph& graph, std::int64_t batch, std::size_t from, Wi
     const auto c = static_cast<std::size_t>(consumer);
     if (c == graph.nodes.size() || wiring.edges_in[c] != 1) continue;
     const Cost& cost = graph.nodes[c].cost;
-    const bool worth_it = batch * (cost.mult_adds + cost.binary_ops / 32) >= kWorthATask;
+    const double operations = static_cast<double>(cost.mult_adds) + static_cast<double>(cost.binary_ops) / 32;
+    const bool worth_it = static_cast<double>(batch) * operations >= kWorthATask;
     if (worth_it && kept_one) wiring.spawned[c] = true;
     kept_one = kept_one || worth_it;
   }
