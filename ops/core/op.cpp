@@ -1,5 +1,7 @@
 #include "ops/core/op.h"
 
+#include <limits>
+
 #include <fmt/format.h>
 
 namespace cleave {
@@ -18,10 +20,20 @@ std::string to_text(const WeightType& type) {
   return type.scale_per_filter ? grid + " scaled" : grid;
 }
 
+namespace {
+
+// Thousands of layers of the largest size are more than 64 bits count.
+std::int64_t bounded_sum(std::int64_t a, std::int64_t b) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  return a > kMost - b ? kMost : a + b;
+}
+
+}  // namespace
+
 Cost& Cost::operator+=(const Cost& other) {
-  mult_adds += other.mult_adds;
-  binary_ops += other.binary_ops;
-  bytes += other.bytes;
+  mult_adds = bounded_sum(mult_adds, other.mult_adds);
+  binary_ops = bounded_sum(binary_ops, other.binary_ops);
+  bytes = bounded_sum(bytes, other.bytes);
   return *this;
 }
 
