@@ -5,6 +5,7 @@
 //   binary kernel   the kernel alone, under the stated laws that suit two values: bernoulli p = 1/2, one flip
 //   its biases      real numbers: the stated laws that suit reals, else the defaults; one weight at a time
 //   scales          positive: the prior for reals, folded at zero; a random walk of the logarithm; one at a time
+// A batch norm is its gains and biases; its statistics stay as they are.
 // Kernel groups are picked with weight 1, the others with kRealPartShare. Where a binary layer has no scale, its
 // outputs are larger by sqrt(fan in) and so are the steps of its biases.
 #pragma once
