@@ -54,6 +54,10 @@ Language cleave_language();
 
 // Reads a model as every command does: with --set and --seed applied.
 Model load_model(const std::string& path, const CommonOptions& common);
+// Returns `text` as one word of a shell command: quoted where it must be.
+std::string shell_word(const std::string& text);
+// Returns the words that name the same model again: its file, --set and --seed as given.
+std::string model_words(const std::string& path, const CommonOptions& common);
 // Throws UserError (one line) when the model states something that `command` cannot obey in this version.
 void refuse_not_run_yet(const ModelSpec& spec, const std::string& command);
 // --threads, or the number of cores.

@@ -56,7 +56,8 @@ constexpr CommandDef kCommands[] = {
      "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, "--set|--out",
      declare_schema},
     {"completion", "Prints a script that makes a shell complete commands, options and the paths of --set.",
-     "cleave completion bash > ~/.local/share/bash-completion/completions/cleave\ncleave completion zsh >> ~/.zshrc",
+     "cleave completion bash > ~/.local/share/bash-completion/completions/cleave\n"
+     "cleave completion zsh >> ~/.zshrc",
      nullptr, nullptr, "--set|--out", declare_completion},
     {"version", "Prints the version and what it was built with.", "cleave version\ncleave version --format json",
      "text|json", nullptr, "--set|--out", declare_version},

@@ -1,4 +1,6 @@
 // What the commands share.
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +18,23 @@ Model load_model(const std::string& path, const CommonOptions& common) {
   std::vector<std::string> sets = common.sets;
   if (common.seed) sets.push_back(fmt::format("seed={}", *common.seed));
   return load_model(path, cleave_language(), sets);
+}
+
+std::string shell_word(const std::string& text) {
+  const auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("_-./=:,+@%", c) != nullptr;
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text.front() == '-' ? "./" + text : text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string model_words(const std::string& path, const CommonOptions& common) {
+  std::string words = shell_word(path);
+  for (const std::string& set : common.sets) words += " --set " + shell_word(set);
+  if (common.seed) words += fmt::format(" --seed {}", *common.seed);
+  return words;
 }
 
 void refuse_not_run_yet(const ModelSpec& spec, const std::string& command) {

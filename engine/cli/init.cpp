@@ -56,7 +56,8 @@ ExitCode init_command(const Options& options, const CommonOptions& common) {
   if (!options.force && std::filesystem::exists(path, unknown))
     throw UserError(fmt::format("{} is there already; --force replaces it", path));
   write_file_atomically(path, ByteSpan(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
-  Log(common).info(fmt::format("wrote {} ({}); try: {}", path, def.doc, fmt::format(fmt::runtime(def.next), path)));
+  Log(common).info(
+      fmt::format("wrote {} ({}); try: {}", path, def.doc, fmt::format(fmt::runtime(def.next), shell_word(path))));
   return ExitCode::done;
 }
 

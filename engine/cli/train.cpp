@@ -132,12 +132,13 @@ void TrainRun::on_batch(const BatchProgress& progress) {
 void TrainRun::stop_here() {
   progress_.finish();
   write_record("stopped", to_json(job_, result_));
+  const std::string again =
+      fmt::format("{} --weights {}", model_words(options_.file, common_), shell_word(result_.weights_file));
   throw Interrupted(fmt::format(
-      "stopped in epoch {} of {} after {} of {} batches; the weights are in {}\ngo on with: cleave train {} --weights "
-      "{}\nscore them: cleave eval {} --weights {}",
+      "stopped in epoch {} of {} after {} of {} batches; the weights are in {}\ngo on with: cleave train {}\nscore "
+      "them: cleave eval {}",
       std::min(epochs_done_ + 1, job_.options.epochs), job_.options.epochs, result_.report.batches,
-      job_.options.epochs * batches_per_epoch(job_), result_.weights_file, options_.file, result_.weights_file,
-      options_.file, result_.weights_file));
+      job_.options.epochs * batches_per_epoch(job_), result_.weights_file, again, again));
 }
 
 void TrainRun::finish() {
@@ -149,7 +150,7 @@ void TrainRun::finish() {
   progress_.finish();
   if (job_.options.stop->load()) stop_here();
   write_record("done", to_json(job_, result_));
-  print_result(to_text(job_, result_, common_.format, options_.file));
+  print_result(to_text(job_, result_, common_.format, model_words(options_.file, common_)));
 }
 
 ExitCode TrainRun::run() {

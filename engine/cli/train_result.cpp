@@ -56,7 +56,7 @@ Table table_of(const TrainJob& job, const TrainResult& result) {
   return table;
 }
 
-std::string explanation(const TrainJob& job, const TrainResult& result, const std::string& model_file) {
+std::string explanation(const TrainJob& job, const TrainResult& result, const std::string& model) {
   std::string text = fmt::format("\n{}\n", lambda_line(job));
   if (result.test.images > 0) text += fmt::format("test: {} images; ", with_blanks(result.test.images));
   if (result.validation.images > 0)
@@ -68,7 +68,7 @@ std::string explanation(const TrainJob& job, const TrainResult& result, const st
                       batches_per_epoch(job) == 1 ? "" : "es", with_blanks(images_per_batch(job)), job.options.threads,
                       job.options.threads == 1 ? "" : "s", result.report.seconds);
   text += fmt::format("weights hash {}   run folder {}\n", result.weights_hash, result.run_folder);
-  return text + fmt::format("go on with: cleave eval {} --weights {}\n", model_file, result.weights_file);
+  return text + fmt::format("go on with: cleave eval {} --weights {}\n", model, shell_word(result.weights_file));
 }
 
 }  // namespace
@@ -130,10 +130,10 @@ std::string to_json(const TrainJob& job, const TrainResult& result) {
 }
 
 std::string to_text(const TrainJob& job, const TrainResult& result, const std::string& format,
-                    const std::string& model_file) {
+                    const std::string& model) {
   if (format == "json") return to_json(job, result);
   const std::string table = to_text(table_of(job, result), format);
-  return format == "text" ? table + explanation(job, result, model_file) : table;
+  return format == "text" ? table + explanation(job, result, model) : table;
 }
 
 }  // namespace cleave

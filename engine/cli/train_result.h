@@ -27,9 +27,9 @@ inline constexpr std::int64_t kTrainScored = 10000;
 // Scores all heads; not finished (images = 0) when the stop flag of the options is set meanwhile.
 Scores score(const TrainJob& job, const Weights& weights, const Samples& samples);
 
-// Returns the result in a --format. Ends with how to go on, where it is for people.
+// Returns the result in a --format. Ends with how to go on with `model` (see model_words), where it is for people.
 std::string to_text(const TrainJob& job, const TrainResult& result, const std::string& format,
-                    const std::string& model_file);
+                    const std::string& model);
 // Returns it as JSON.
 std::string to_json(const TrainJob& job, const TrainResult& result);
 

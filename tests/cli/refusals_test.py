@@ -1,5 +1,6 @@
 """What this version reads but cannot obey is refused with its place; no option is taken and then ignored."""
 
+import os
 import subprocess
 import unittest
 
@@ -50,6 +51,15 @@ class Refusals(CliTest):
 
     def test_include_by_set(self):
         self.assertIn("include", self.error_line("check", self.moons, "--set", "include=[other.yaml]", code=2))
+
+
+class Suggestions(CliTest):
+    def test_command_to_go_on_with_works_in_a_shell(self):
+        model = self.write("it's a model.yaml", self.read("moons.yaml"))
+        units = "network.modules.0.body.0.dense.units=7"
+        out, _ = self.cleave("train", os.path.basename(model), "-q", "-o", "a run", "--set", units, "--seed", "3")
+        command = out.split("go on with: cleave ")[1]
+        subprocess.run(f"'{CLEAVE}' {command}", shell=True, cwd=self.folder, check=True, capture_output=True, timeout=60)
 
 
 class Options(CliTest):
