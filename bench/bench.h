@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace cleave {
 
 struct BenchCase {
@@ -50,6 +52,11 @@ inline double median_difference(const BenchCase& a, const BenchCase& b) {
   std::vector<double> differences;
   for (std::size_t i = 0; i < a.seconds.size(); ++i) differences.push_back(a.seconds[i] - b.seconds[i]);
   return median(std::move(differences));
+}
+
+// Prints the line that answers a bench's question.
+inline void print_goal(const std::string& name, double value, const char* unit, double goal) {
+  fmt::print("{} {:.3f} {} (goal <= {:g}): {}\n", name, value, unit, goal, value <= goal ? "met" : "missed");
 }
 
 }  // namespace cleave

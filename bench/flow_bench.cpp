@@ -135,6 +135,6 @@ int main() {
     worst = std::max(worst, measure("chain", chain(), threads, kRounds));
     worst = std::max(worst, measure("resnet-like", resnet_like(), threads, kRounds));
   }
-  fmt::print("flow overhead {:.3f} us per node and frame (goal <= {:.2f})\n", worst, kGoalUs);
+  print_goal("flow overhead per node and frame", worst, "us", kGoalUs);
   return 0;
 }

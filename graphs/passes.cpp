@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace cleave {
 
@@ -101,7 +102,7 @@ void absorb(Graph& graph, Weights& weights, NodeId producer, NodeId reader) {
   merged.type = graph.node(reader).type;
   merged.cost += graph.node(reader).cost;
   graph.node(reader) = std::move(merged);
-  weights[index_of(reader)] = weights[index_of(producer)];
+  weights[index_of(reader)] = std::move(weights[index_of(producer)]);
 }
 
 // y = (w x + b - mean)/sqrt(var + eps)·gain + shift becomes (f w) x + (b - mean) f + shift, f = gain/sqrt(var + eps).

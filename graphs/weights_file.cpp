@@ -99,6 +99,7 @@ struct Reading {
   const SafeFile& file;
   std::map<std::string, const SafeArray*> unused;
   std::vector<std::string> mismatches;
+  const MappedFile* mapping = nullptr;  // whose bytes need not stay in memory once they are read
 
   void add(const char* kind, const std::string& name, const std::string& what) {
     mismatches.push_back(fmt::format("{}: {}{}", kind, printable(name), what));
@@ -143,7 +144,12 @@ std::vector<float> plain_values(Reading& reading, const SafeArray& array, const 
   }
   std::vector<float> values(size_of(slot));
   const std::size_t item = static_cast<std::size_t>(safetensors_bits(array.dtype)) / 8;
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = decode(array.bytes.data() + i * item);
+  constexpr std::size_t kPiece = std::size_t{1} << 18;
+  for (std::size_t done = 0; done < values.size(); done += kPiece) {
+    const std::size_t end = std::min(values.size(), done + kPiece);
+    for (std::size_t i = done; i < end; ++i) values[i] = decode(array.bytes.data() + i * item);
+    if (reading.mapping != nullptr) reading.mapping->forget(array.bytes.subspan(done * item, (end - done) * item));
+  }
   const std::string wrong = wrong_value(values, grid);
   if (!wrong.empty()) reading.add("value", array.name, wrong);
   return values;
@@ -188,16 +194,9 @@ Bytes array_bytes(const std::vector<float>& values, bool packed) {
   return bytes;
 }
 
-}  // namespace
-
-Weights read_weights(const std::string& path, const Graph& graph) {
-  const MappedFile file(path);
-  return parse_weights(file.bytes(), path, graph);
-}
-
-Weights parse_weights(ByteSpan file, const std::string& path, const Graph& graph) {
+Weights parse(ByteSpan file, const MappedFile* mapping, const std::string& path, const Graph& graph) {
   const SafeFile contents = parse_safetensors(file, path);
-  Reading reading{contents, {}, {}};
+  Reading reading{contents, {}, {}, mapping};
   for (const SafeArray& array : contents.arrays) reading.unused.emplace(array.name, &array);
   Weights weights(graph.nodes.size());
   std::vector<std::pair<std::string, std::string>> missing;  // name, shape
@@ -221,6 +220,17 @@ Weights parse_weights(ByteSpan file, const std::string& path, const Graph& graph
     reading.add("unexpected", name, fmt::format(" ({})", to_text(array->shape)));
   report(reading, path, graph);
   return weights;
+}
+
+}  // namespace
+
+Weights read_weights(const std::string& path, const Graph& graph) {
+  const MappedFile file(path);
+  return parse(file.bytes(), &file, path, graph);
+}
+
+Weights parse_weights(ByteSpan file, const std::string& path, const Graph& graph) {
+  return parse(file, nullptr, path, graph);
 }
 
 void write_weights(const std::string& path, const Graph& graph, const Weights& weights,

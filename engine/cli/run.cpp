@@ -124,7 +124,7 @@ ExitCode run_command(Options options, const CommonOptions& common) {
   const LabelledSource next = [&](std::int64_t seq, TensorView frame, std::span<std::int32_t> labels) {
     return unwanted ? std::int64_t{0} : source.next(seq, frame, labels);
   };
-  const EvaluateReport report = evaluate(model.graph, weights, next, how, [&](const Prediction& prediction) {
+  const EvaluateReport report = evaluate(model.graph, std::move(weights), next, how, [&](const Prediction& prediction) {
     if (!unwanted && !output.write(prediction)) unwanted = true;
     progress.show(++done);
   });

@@ -113,7 +113,7 @@ EvaluateReport evaluate_samples(const Graph& graph, const Weights& weights, cons
   run_passes(fused, fused_weights);
   const auto count = static_cast<std::int64_t>(samples.picks.size());
   options.flow.batch = std::clamp<std::int64_t>(count, 1, options.flow.batch);
-  return evaluate(fused, fused_weights, stream_of(samples), options);
+  return evaluate(fused, std::move(fused_weights), stream_of(samples), options);
 }
 
 std::int64_t evaluation_batch(const Graph& graph, std::int64_t in_flight) {

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "engine/data/gzip.h"
 #include "engine/data/locate.h"
 #include "ops/core/error.h"
 
@@ -56,8 +55,8 @@ void check_head(ByteSpan file, std::int64_t head_bytes, std::int64_t magic, cons
 }
 
 Bytes read_idx(const std::string& path, std::int64_t head_bytes) {
-  const MappedFile file(path);
-  return inflate_idx(file.bytes(), head_bytes, path);
+  const OpenFile file(path);
+  return inflate_idx(file, head_bytes, path);
 }
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
@@ -123,11 +122,13 @@ std::vector<std::int32_t> parse_idx_labels(ByteSpan file, std::int64_t classes, 
   return {bytes.begin(), bytes.end()};
 }
 
-Bytes inflate_idx(ByteSpan file, std::int64_t head_bytes, const std::string& path) {
+Bytes inflate_idx(const ByteSource& file, std::int64_t head_bytes, const std::string& path) {
   if (!is_gzip(file)) {
-    if (static_cast<std::int64_t>(file.size()) > kMaxBytes)
-      throw RunError(fmt::format("{}: has {} bytes, at most {} are read", path, file.size(), kMaxBytes));
-    return {file.begin(), file.end()};
+    if (file.size > kMaxBytes)
+      throw RunError(fmt::format("{}: has {} bytes, at most {} are read", path, file.size, kMaxBytes));
+    Bytes all(static_cast<std::size_t>(file.size));
+    all.resize(file.read_at(0, all));
+    return all;
   }
   // The header is read first: it says how many bytes there may be, so a gzip bomb is not inflated.
   Bytes head = gunzip_prefix(file, head_bytes, path);

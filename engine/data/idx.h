@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/data/dataset.h"
+#include "engine/data/gzip.h"
 #include "ops/core/file.h"
 
 namespace cleave {
@@ -24,7 +25,7 @@ std::vector<std::int32_t> parse_idx_labels(ByteSpan file, std::int64_t classes, 
 // Returns the bytes of an IDX file, inflated if it is a gzip file; of one whose header the parsers will refuse, only
 // the header. `head_bytes` is the header's size. Throws RunError when the gzip data is damaged or longer than the
 // header states.
-Bytes inflate_idx(ByteSpan file, std::int64_t head_bytes, const std::string& path);
+Bytes inflate_idx(const ByteSource& file, std::int64_t head_bytes, const std::string& path);
 
 // The catalog's functions. Files: {train,t10k}-{images-idx3,labels-idx1}-ubyte, also with .idx3/.idx1, also .gz. A
 // `path` to a file names the pictures; their labels are looked for beside it.

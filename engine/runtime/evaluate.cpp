@@ -175,9 +175,9 @@ bool may_leave(const EarlyExitSpec& rule, const HeadAnswer& answer) {
   return answer.probability >= rule.threshold;
 }
 
-EvaluateReport evaluate(const Graph& graph, const Weights& weights, const LabelledSource& source,
+EvaluateReport evaluate(const Graph& graph, Weights weights, const LabelledSource& source,
                         const EvaluateOptions& options, const std::function<void(const Prediction&)>& on_prediction) {
-  Flow flow(graph, weights, options.flow);
+  Flow flow(graph, std::move(weights), options.flow);
   Tally tally(graph, options);
   const std::int64_t batch = options.flow.batch;
   std::vector<std::int32_t> labels(static_cast<std::size_t>(options.flow.in_flight * batch), -1);

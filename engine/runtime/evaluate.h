@@ -54,7 +54,7 @@ struct EvaluateReport {
 // computed all the same, as their accuracy is reported. A head that ends in softmax gives its probabilities itself.
 // `on_prediction`, when given, gets the answers in order. Throws as Flow::run, and UserError for a label that is not a
 // class of the head.
-EvaluateReport evaluate(const Graph& graph, const Weights& weights, const LabelledSource& source,
+EvaluateReport evaluate(const Graph& graph, Weights weights, const LabelledSource& source,
                         const EvaluateOptions& options,
                         const std::function<void(const Prediction&)>& on_prediction = nullptr);
 

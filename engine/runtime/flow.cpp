@@ -58,7 +58,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 }  // namespace
 
 struct Flow::State {
-  State(const Graph& model, const Weights& weights, const FlowOptions& flow_options);
+  State(const Graph& model, Weights weights, const FlowOptions& flow_options);
 
   void build_flow_graph();
   template <class Body>
@@ -104,10 +104,10 @@ struct Flow::State {
   RunReport report;
 };
 
-Flow::State::State(const Graph& model, const Weights& weights, const FlowOptions& flow_options)
+Flow::State::State(const Graph& model, Weights weights, const FlowOptions& flow_options)
     : graph(model),
       options(flow_options),
-      packed(pack_weights(graph, weights)),
+      packed(pack_weights(graph, std::move(weights))),
       wiring(make_wiring(graph, options.batch, options.threads == 0 ? 2 : options.threads)),
       node_ns(options.time_nodes ? graph.nodes.size() : 0),
       arena(options.threads == 0 ? tbb::task_arena::automatic : options.threads) {
@@ -320,7 +320,7 @@ void Flow::State::wait_until_finished() {
   }
 }
 
-Flow::Flow(const Graph& graph, const Weights& weights, const FlowOptions& options) {
+Flow::Flow(const Graph& graph, Weights weights, const FlowOptions& options) {
   constexpr double kMib = 1024.0 * 1024.0;
   const auto frame_mib = static_cast<double>(frame_bytes(graph, options.batch)) / kMib;
   const double pool_mib = frame_mib * static_cast<double>(options.in_flight);
@@ -332,7 +332,7 @@ Flow::Flow(const Graph& graph, const Weights& weights, const FlowOptions& option
   const double machine_mib = machine_bytes() / kMib;
   if (pool_mib > machine_mib) throw too_large(fmt::format("do not fit in {:.0f} MiB of memory", machine_mib));
   try {
-    state_ = std::make_shared<State>(graph, weights, options);
+    state_ = std::make_shared<State>(graph, std::move(weights), options);
   } catch (const std::bad_alloc&) {
     throw too_large("are more memory than there is left");
   }

@@ -39,9 +39,9 @@ struct RunReport {
 // the options. Not thread safe: one `run` at a time.
 class Flow {
  public:
-  // Copies the graph, packs the weights and allocates the frames. Throws RunError when there is not enough memory.
-  // `options.stop` must outlive the runs.
-  Flow(const Graph& graph, const Weights& weights, const FlowOptions& options);
+  // Copies the graph, packs the weights (moved in, they are never in memory twice) and allocates the frames. Throws
+  // RunError when there is not enough memory. `options.stop` must outlive the runs.
+  Flow(const Graph& graph, Weights weights, const FlowOptions& options);
 
   // Runs until the source ends, the stop flag is set or something fails; then the frames under way are finished, and
   // the sink has seen every frame before the first that failed. May be called again. Throws

@@ -3,6 +3,7 @@
 #include <array>
 #include <cassert>
 #include <exception>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -38,13 +39,13 @@ void run_op(const Node& node, const PackedWeights& packed, const Frame& frame, c
 
 }  // namespace
 
-std::vector<PackedWeights> pack_weights(const Graph& graph, const Weights& weights) {
+std::vector<PackedWeights> pack_weights(const Graph& graph, Weights weights) {
   assert(weights.size() == graph.nodes.size());
   std::vector<PackedWeights> packed(graph.nodes.size());
   for (std::size_t i = 0; i < packed.size(); ++i) {
     const Node& node = graph.nodes[i];
     if (node.op == nullptr || node.op->pack == nullptr) continue;
-    packed[i] = node.op->pack(node.params, input_types(graph, node), weights[i]);
+    packed[i] = node.op->pack(node.params, input_types(graph, node), std::move(weights[i]));
   }
   return packed;
 }

@@ -8,8 +8,8 @@
 namespace cleave {
 
 // Returns every node's weights as its op's `forward` wants them, by node; empty for nodes without weights.
-// `weights` has one entry per node.
-std::vector<PackedWeights> pack_weights(const Graph& graph, const Weights& weights);
+// `weights` has one entry per node; each is let go once it is packed.
+std::vector<PackedWeights> pack_weights(const Graph& graph, Weights weights);
 
 // Writes the slot of node `id` from the slots of its inputs: the op, then the node's epilogue. Does nothing for the
 // input node. Throws RunError "node 'NAME' (OP): …" when the op throws.

@@ -31,6 +31,7 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
   // Returns what close() returned: on some file systems a full disk shows only here.
   int close() { return ::close(std::exchange(fd_, -1)); }
 
@@ -96,19 +97,11 @@ std::int64_t file_bytes(const std::string& path) {
 }
 
 Bytes read_file(const std::string& path, std::int64_t max_bytes) {
-  const Descriptor file(open_for_reading(path));
-  const std::int64_t size = regular_size(file.get(), path);
+  const OpenFile file(path);
+  const std::int64_t size = file.size();
   if (size > max_bytes) throw RunError(fmt::format("{}: has {} bytes, at most {} are read", path, size, max_bytes));
   Bytes bytes(static_cast<std::size_t>(size));
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t got = ::read(file.get(), bytes.data() + done, bytes.size() - done);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(path, "cannot read");
-    if (got == 0) break;  // shortened while we read
-    done += static_cast<std::size_t>(got);
-  }
-  bytes.resize(done);
+  bytes.resize(file.read_at(0, bytes));
   return bytes;
 }
 
@@ -143,6 +136,34 @@ MappedFile::MappedFile(const std::string& path) {
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::uint8_t*>(bytes_.data()), bytes_.size());
+}
+
+void MappedFile::forget(ByteSpan part) const {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto offset = static_cast<std::size_t>(part.data() - bytes_.data());
+  const std::size_t first = (offset + page - 1) / page * page;  // the mapping itself begins with a page
+  const std::size_t end = (offset + part.size()) / page * page;
+  if (first < end) ::madvise(const_cast<std::uint8_t*>(bytes_.data()) + first, end - first, MADV_DONTNEED);
+}
+
+OpenFile::OpenFile(const std::string& path) : path_(path) {
+  Descriptor file(open_for_reading(path));
+  size_ = regular_size(file.get(), path);
+  fd_ = file.release();
+}
+
+OpenFile::~OpenFile() { ::close(fd_); }
+
+std::size_t OpenFile::read_at(std::int64_t at, std::span<std::uint8_t> to) const {
+  std::size_t done = 0;
+  while (done < to.size()) {
+    const ssize_t got = ::pread(fd_, to.data() + done, to.size() - done, at + static_cast<std::int64_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(path_, "cannot read");
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
 }
 
 std::string printable(const std::string& text) {

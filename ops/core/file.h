@@ -37,9 +37,31 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   ByteSpan bytes() const { return bytes_; }
+  // Gives the memory of the whole pages within `part` back; they are read again from the file when touched again.
+  void forget(ByteSpan part) const;
 
  private:
   ByteSpan bytes_;
+};
+
+// A regular file open for reading piece by piece, for those too large to hold or map at once.
+class OpenFile {
+ public:
+  // Throws RunError with path and reason, as read_file.
+  explicit OpenFile(const std::string& path);
+  ~OpenFile();
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  std::int64_t size() const { return size_; }
+  // Fills `to` with the bytes from place `at` on; returns how many, fewer than asked only at the end of the file.
+  // Throws RunError with path and reason.
+  std::size_t read_at(std::int64_t at, std::span<std::uint8_t> to) const;
+
+ private:
+  std::string path_;
+  int fd_;
+  std::int64_t size_;
 };
 
 // Returns `text` fit for a message: control characters and non-ASCII bytes as \xNN, cut after 128 characters. For names

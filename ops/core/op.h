@@ -125,8 +125,9 @@ struct OpDef {
   // Returns the work of a batch of `batch` ≥ 1 samples; positive, and monotone in the batch.
   Cost (*cost)(const Params& params, std::span<const TensorType> inputs, const TensorType& output,
                const WeightType& type, std::int64_t batch);
-  // Returns the weights ready for `forward`; null for ops without weights.
-  PackedWeights (*pack)(const Params& params, std::span<const TensorType> inputs, const LayerWeights& weights);
+  // Returns the weights ready for `forward`; null for ops without weights. Takes them by value: an array that stays as
+  // it is can be moved, and large layers are not held twice.
+  PackedWeights (*pack)(const Params& params, std::span<const TensorType> inputs, LayerWeights weights);
   // Computes a batch in the inference layout. May not throw on inputs of the inferred type.
   void (*forward)(const ForwardArgs& args);
 

@@ -36,7 +36,7 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
 }
 
 // Packed: y = x * [0] + [1], per channel.
-PackedWeights pack(const Params& params, std::span<const TensorType>, const LayerWeights& weights) {
+PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeights weights) {
   const double epsilon = params.real("epsilon", 1e-5);
   const std::size_t channels = weights.arrays[0].size();
   PackedWeights packed{{std::vector<float>(channels), std::vector<float>(channels)}};

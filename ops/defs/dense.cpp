@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <fmt/format.h>
 #include <Eigen/Core>
 
@@ -40,14 +42,16 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
 }
 
 // Packed: [0] the kernel [units, in] with the scale multiplied in, [1] the bias [units], zeros when there is none.
-PackedWeights pack(const Params& params, std::span<const TensorType>, const LayerWeights& weights) {
+PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeights weights) {
   const LayerArrays layer = layer_arrays(weights, has_bias(params));
   const auto units = static_cast<std::size_t>(params.integer("units"));
-  PackedWeights packed{{*layer.kernel, layer.bias == nullptr ? std::vector<float>(units) : *layer.bias}};
-  if (layer.scale == nullptr) return packed;
-  std::vector<float>& kernel = packed.arrays[0];
+  std::vector<float> kernel = std::move(weights.arrays.front());
   const std::size_t inputs = kernel.size() / units;
-  for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] *= (*layer.scale)[i / inputs];
+  if (layer.scale != nullptr)
+    for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] *= (*layer.scale)[i / inputs];
+  PackedWeights packed;
+  packed.arrays.push_back(std::move(kernel));
+  packed.arrays.push_back(layer.bias == nullptr ? std::vector<float>(units) : *layer.bias);
   return packed;
 }
 
