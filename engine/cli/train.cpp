@@ -163,6 +163,7 @@ ExitCode TrainRun::run() {
   hooks.on_step = [this](ModuleId module, const TraceRow& row) { traces_[index_of(module)]->write(row); };
   try {
     result_.report = train(job_.graph(), job_.weights, batches_of(job_.train, job_.options.seed), job_.options, hooks);
+    for (const auto& trace : traces_) trace->finish();
     traces_.clear();
     save_weights();
   } catch (const std::exception&) {

@@ -45,7 +45,6 @@ void refuse_untrainable(const Model& model) {
         fmt::format("{}: the network states no loss; write loss: {{cross_entropy: {{reduce: sum}}}}", spec.file));
   if (!loss->runs())
     throw UserError(fmt::format("{}: the loss '{}' cannot be trained with yet", spec.file, loss->name));
-  for (std::size_t m = 0; m < model.graph.modules.size(); ++m) plan_module(model.graph, static_cast<ModuleId>(m));
 }
 
 TrainOptions options_of(const Model& model, const CommonOptions& common) {
@@ -124,7 +123,9 @@ void prepare_training(const std::string& model_file, const std::string& weights_
     job.weights_from = beside_model(job.spec(), job.spec().weights_file);
   job.weights = job.weights_from.empty() ? initial_weights(job.graph(), job.spec().seed)
                                          : read_weights(job.weights_from, job.graph());
+  check_trainable(job.graph(), job.weights, job.options);
   read_data(job);
+  job.options.batch = images_per_batch(job);  // an epoch is cut into equal batches; a default λ of a mean depends on it
 }
 
 std::int64_t batches_per_epoch(const TrainJob& job) {

@@ -30,7 +30,7 @@ struct BlockBatch {
 
 // Makes `to` an empty batch of this many images of this shape, with room for their values; keeps its memory.
 void resize_batch(BlockBatch& to, const Shape& shape, std::int64_t images, std::int64_t lanes);
-// Copies a batch and its labels, one per image, into blocks of `lanes` images (a multiple of kLaneStep).
+// Copies a batch and its labels, one per image, into blocks of `lanes` images (a multiple of kLaneMultiple).
 void fill_batch(BlockBatch& to, const ConstTensorView& from, std::span<const std::int32_t> labels, std::int64_t lanes);
 
 }  // namespace cleave

@@ -132,7 +132,7 @@ void ModuleState::lay_out() {
 }
 
 void ModuleState::set_batch(const BlockBatch& batch, Weights& weights) {
-  assert(batch.lanes % kLaneStep == 0 && batch.lanes <= kMaxLanes && batch.images > 0);
+  assert(batch.lanes % kLaneMultiple == 0 && batch.lanes <= kMaxLanes && batch.images > 0);
   batch_ = &batch;
   weights_ = &weights;
   lay_out();

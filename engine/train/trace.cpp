@@ -25,4 +25,9 @@ void TraceWriter::write(const TraceRow& row) {
   if (!file_) throw RunError(fmt::format("{}: writing the trace failed", path_.string()));
 }
 
+void TraceWriter::finish() {
+  file_.flush();
+  if (!file_) throw RunError(fmt::format("{}: writing the trace failed", path_.string()));
+}
+
 }  // namespace cleave

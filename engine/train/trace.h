@@ -20,6 +20,8 @@ class TraceWriter {
   TraceWriter(const std::filesystem::path& path, const std::vector<std::pair<std::string, std::string>>& configuration);
   // Appends one line. Throws RunError when the disk does not take it.
   void write(const TraceRow& row);
+  // Puts everything written so far on the disk's side. Throws RunError when the disk does not take it.
+  void finish();
 
  private:
   std::filesystem::path path_;

@@ -63,25 +63,6 @@ const LikelihoodDef& likelihood_of(const Graph& graph) {
   return *likelihood;
 }
 
-void check(const Graph& graph, const TrainOptions& options) {
-  if (graph.modules.empty()) throw UserError("the model has no modules to train");
-  for (const Module& module : graph.modules) {
-    if (module.head == NodeId::none)
-      throw UserError(fmt::format("module '{}' has no head: it cannot be trained without one", module.name));
-    const OpDef* last = graph.node(module.head).op;
-    if (graph.loss.name == "cross_entropy" && last != nullptr && std::string_view(last->name) == "softmax")
-      throw UserError(
-          fmt::format("module '{}': the head ends in a softmax, and cross_entropy takes one of its own: "
-                      "leave it out",
-                      module.name));
-  }
-  if (options.reduce != "sum" && options.reduce != "mean")
-    throw UserError(fmt::format("reduce must be sum or mean, not '{}'", options.reduce));
-  if (options.batch < 1 || options.epochs < 0 || options.steps < 0 || options.threads < 1 || options.trace_every < 1)
-    throw UserError("training needs batch, threads and trace_every of at least 1, epochs and steps of at least 0");
-  if (!(options.lambda >= 0)) throw UserError("lambda must not be negative");
-}
-
 std::vector<Worker> make_workers(const Graph& graph, const TrainOptions& options) {
   const double lambda = options.lambda > 0 ? options.lambda : default_lambda(options.reduce, options.batch);
   std::vector<Worker> workers;
@@ -191,12 +172,33 @@ double default_lambda(const std::string& reduce, std::int64_t batch) {
   return reduce == "mean" ? kLambdaPerImage * static_cast<double>(batch) : kLambdaPerImage;
 }
 
+void check_trainable(const Graph& graph, const Weights& weights, const TrainOptions& options) {
+  likelihood_of(graph);
+  if (graph.modules.empty()) throw UserError("the model has no modules to train");
+  for (const Module& module : graph.modules) {
+    if (module.head == NodeId::none)
+      throw UserError(fmt::format("module '{}' has no head: it cannot be trained without one", module.name));
+    const OpDef* last = graph.node(module.head).op;
+    if (graph.loss.name == "cross_entropy" && last != nullptr && std::string_view(last->name) == "softmax")
+      throw UserError(
+          fmt::format("module '{}': the head ends in a softmax, and cross_entropy takes one of its own: "
+                      "leave it out",
+                      module.name));
+  }
+  if (options.reduce != "sum" && options.reduce != "mean")
+    throw UserError(fmt::format("reduce must be sum or mean, not '{}'", options.reduce));
+  if (options.batch < 1 || options.epochs < 0 || options.steps < 0 || options.threads < 1 || options.trace_every < 1)
+    throw UserError("training needs batch, threads and trace_every of at least 1, epochs and steps of at least 0");
+  if (!(options.lambda >= 0)) throw UserError("lambda must not be negative");
+  for (std::size_t m = 0; m < graph.modules.size(); ++m)
+    check_start(plan_module(graph, static_cast<ModuleId>(m)), graph, weights);
+}
+
 TrainReport train(const Graph& graph, Weights& weights, const BatchSource& source, const TrainOptions& options,
                   const TrainHooks& hooks) {
-  check(graph, options);
+  check_trainable(graph, weights, options);
   const Clock::time_point start = Clock::now();
   Pipeline pipeline{graph, weights, options, hooks, make_workers(graph, options), {}, {}};
-  for (const Worker& worker : pipeline.workers) check_start(worker.chain.plans(), graph, weights);
   Tensor images(options.batch, graph.node(graph.modules.front().input).type.shape);
   std::vector<std::int32_t> labels(static_cast<std::size_t>(options.batch));
   // As many threads as asked for, also where the machine has fewer cores.

@@ -67,6 +67,10 @@ struct TrainReport {
 // Returns the λ that a model which states none is trained with: λ per image is kLambdaPerImage either way.
 double default_lambda(const std::string& reduce, std::int64_t batch);
 
+// Throws UserError for what `train` would refuse: a module without a head, a loss, law or weight type that cannot be
+// trained with, options out of range, start weights where the prior is zero. Costs nothing beside training.
+void check_trainable(const Graph& graph, const Weights& weights, const TrainOptions& options);
+
 // Trains `weights` in place. In tick t module m works on batch t-m: the input is what module m-1 sent after its steps
 // on that batch. The weights that come out depend on graph, weights, source and options, not on the number of threads.
 // When the stop flag is set the running tick is finished and the rest left out.

@@ -1,4 +1,5 @@
-// The hot loops of training, over lanes (images) that lie side by side: rows of `lanes` floats, lanes a multiple of 16.
+// The hot loops of training, over lanes (images) that lie side by side: rows of `lanes` floats, lanes a multiple of
+// 16 (kLaneMultiple of ops/core/tensor.h).
 // One table per instruction set; `train_kernels()` picks the best one the processor has. Included by the files that are
 // compiled once per instruction set, so nothing here may define an inline function.
 #pragma once
@@ -7,8 +8,6 @@
 
 namespace cleave {
 
-// Images per block are a multiple of this.
-inline constexpr std::int64_t kLaneStep = 16;
 // Largest number of images per block.
 inline constexpr std::int64_t kMaxLanes = 512;
 
