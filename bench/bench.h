@@ -47,6 +47,9 @@ inline double median(std::vector<double> values) {
   return values.empty() ? 0 : values[values.size() / 2];
 }
 
+// The time a call needs where nothing disturbs it: the least of all rounds. For goals in seconds.
+inline double fastest(const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); }
+
 // Returns the median over rounds of `a` minus `b`, round by round.
 inline double median_difference(const BenchCase& a, const BenchCase& b) {
   std::vector<double> differences;

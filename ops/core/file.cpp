@@ -139,6 +139,7 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::forget(ByteSpan part) const {
+  if (part.empty()) return;
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const auto offset = static_cast<std::size_t>(part.data() - bytes_.data());
   const std::size_t first = (offset + page - 1) / page * page;  // the mapping itself begins with a page

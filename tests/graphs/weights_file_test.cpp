@@ -83,6 +83,17 @@ TEST(WeightsFile, RoundTripKeepsEveryBit) {
   EXPECT_EQ(weights_hash(graph, back), weights_hash(graph, weights));
 }
 
+TEST(WeightsFile, LargeArraysKeepEveryBit) {
+  const TestFolder folder;
+  Graph graph;
+  graph.nodes = {layer("fc", {}, {{"weight", Role::kernel, {3, 200'001}}})};
+  Weights weights(1);
+  weights[0].arrays.emplace_back(600'003);
+  for (std::size_t i = 0; i < 600'003; ++i) weights[0].arrays[0][i] = static_cast<float>(i);
+  write_weights(folder.path("large"), graph, weights, {});
+  EXPECT_EQ(read_weights(folder.path("large"), graph), weights);
+}
+
 TEST(WeightsFile, BinaryKernelsTakeOneBitAWeight) {
   const TestFolder folder;
   const Graph graph = small_graph();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ops/core/error.h"
+#include "ops/core/rng.h"
 #include "tests/support/files.h"
 
 namespace cleave {
@@ -20,6 +21,17 @@ TEST(Gunzip, LongDataComesBackUnchanged) {
   Bytes data(300000);
   for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::uint8_t>(i * i / 7);
   EXPECT_EQ(gunzip(gzipped(data), static_cast<std::int64_t>(data.size()), "f"), data);
+}
+
+TEST(Gunzip, MembersMayEndAnywhereInAPieceRead) {
+  Rng rng(1, kTestStream, 0);
+  Bytes noise(65536);  // does not shrink: the first member is about as long as a piece
+  for (std::uint8_t& byte : noise) byte = static_cast<std::uint8_t>(rng.below(256));
+  for (std::size_t size = 65490; size < 65536; ++size) {
+    const Bytes first(noise.begin(), noise.begin() + static_cast<std::ptrdiff_t>(size));
+    EXPECT_EQ(gunzip(gzipped(first) + gzipped(to_bytes("two")), 1 << 20, "f"), first + to_bytes("two")) << size;
+    EXPECT_EQ(fault(gzipped(first) + to_bytes("junk")), "f: 4 bytes follow the gzip data") << size;
+  }
 }
 
 TEST(Gunzip, NeverInflatesBeyondTheBound) {

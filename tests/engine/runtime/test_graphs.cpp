@@ -42,7 +42,7 @@ std::vector<WeightSlot> gain_weights(const Params&, std::span<const TensorType>,
   return {{"weight", Role::kernel, {1, 1}, 0}};
 }
 
-PackedWeights pack_gain(const Params&, std::span<const TensorType>, const LayerWeights& weights) {
+PackedWeights pack_gain(const Params&, std::span<const TensorType>, LayerWeights weights) {
   return {{{2 * weights.arrays[0][0]}}};
 }
 

@@ -39,6 +39,28 @@ TEST(MappedFile, ShowsTheBytes) {
   EXPECT_EQ(Bytes(file.bytes().begin(), file.bytes().end()), to_bytes("hello"));
 }
 
+TEST(MappedFile, ForgottenPagesAreReadAgain) {
+  const TestFolder folder;
+  Bytes bytes(100'000);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i % 251);
+  const MappedFile file(folder.write("a", bytes));
+  file.forget(file.bytes().subspan(1, 50'000));
+  file.forget(file.bytes());
+  file.forget({});
+  EXPECT_EQ(Bytes(file.bytes().begin(), file.bytes().end()), bytes);
+}
+
+TEST(OpenFile, ReadsFromAnyPlaceToTheEnd) {
+  const TestFolder folder;
+  const OpenFile file(folder.write("a", to_bytes("hello")));
+  Bytes piece(3);
+  EXPECT_EQ(file.size(), 5);
+  EXPECT_EQ(file.read_at(1, piece), 3U);
+  EXPECT_EQ(piece, to_bytes("ell"));
+  EXPECT_EQ(file.read_at(4, piece), 1U);
+  EXPECT_EQ(file.read_at(5, piece), 0U);
+}
+
 TEST(MappedFile, EmptyFilesAreEmptyNotErrors) {
   const TestFolder folder;
   EXPECT_TRUE(MappedFile(folder.write("empty", {})).bytes().empty());
