@@ -20,9 +20,6 @@ std::string child_path(const std::string& path, std::string_view key) {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
-// "training" for a child of training, "the model" at the top.
-std::string owner(const std::string& path) { return path.empty() ? "a model file" : path; }
-
 const char* one_of_catalog(std::string_view catalog) {
   if (catalog == "priors") return "prior";
   if (catalog == "proposals") return "proposal";
@@ -34,17 +31,31 @@ const char* one_of_catalog(std::string_view catalog) {
 
 class Checker {
  public:
-  Checker(const Language& language, Diagnostics& found)
-      : language_(language), found_(found), top_(language_tree()), layer_(layer_tree()), part_(part_tree()) {
+  // `what` is the file in messages: "a model file".
+  Checker(const Language& language, FieldTree top, std::string what, Diagnostics& found)
+      : language_(language),
+        found_(found),
+        what_(std::move(what)),
+        top_(std::move(top)),
+        layer_(layer_tree()),
+        part_(part_tree()) {
     for (const OpDef& op : language.ops) op_trees_.emplace(op.name, field_tree(op.fields));
     for (const BlockDef& block : block_catalog()) op_trees_.emplace(block.name, field_tree(block.fields));
     for (const auto& [name, tree] : op_trees_) op_names_.push_back(name);
     for (const FieldTree& next : part_.children) part_keys_.emplace_back(next.key);
   }
 
-  void check_top(DocNode& doc) { check_map(doc, top_, ""); }
+  void check_top(DocNode& doc) {
+    if (doc.is_map()) check_map(doc, top_, "");
+    else
+      found_.add(doc.pos, doc.is_null() ? "the file holds no keys" : fmt::format("{} is a map of keys", what_),
+                 "start with version: 1");
+  }
 
  private:
+  // "training" for a child of training, the file itself at the top.
+  const std::string& owner(const std::string& path) const { return path.empty() ? what_ : path; }
+
   void check_map(DocNode& map, const FieldTree& tree, const std::string& path) {
     std::set<std::string> meant;  // keys written with a slip: they are not missing
     for (DocEntry& entry : map.entries) {
@@ -414,6 +425,7 @@ class Checker {
 
   const Language& language_;
   Diagnostics& found_;
+  std::string what_;
   FieldTree top_, layer_, part_;
   std::map<std::string, FieldTree, std::less<>> op_trees_;
   std::vector<std::string> op_names_;
@@ -430,12 +442,12 @@ void collect_params(const DocNode& map, const std::string& prefix, Params& param
 }  // namespace
 
 void check_doc(DocNode& doc, const Language& language, Diagnostics& found) {
-  if (!doc.is_map()) {
-    found.add(doc.pos, doc.is_null() ? "the file holds no keys" : "a model file is a map of keys",
-              "start with version: 1");
-    return;
-  }
-  Checker(language, found).check_top(doc);
+  Checker(language, language_tree(), "a model file", found).check_top(doc);
+}
+
+void check_fields(DocNode& doc, std::span<const FieldDef> rows, const char* what, Diagnostics& found) {
+  const Language no_names;
+  Checker(no_names, field_tree(rows), what, found).check_top(doc);
 }
 
 Params params_of(const DocNode& map) {

@@ -11,6 +11,10 @@ namespace cleave {
 // defaults (origin "default"). Mistakes go to `found`; a value with a mistake is left without `value`.
 void check_doc(DocNode& doc, const Language& language, Diagnostics& found);
 
+// The same for other files in YAML (profiles, plans): `rows` are their keys, as the language's table states its own,
+// and `what` names such a file in messages: "a profile".
+void check_fields(DocNode& doc, std::span<const FieldDef> rows, const char* what, Diagnostics& found);
+
 // Returns the parameters of a checked map of scalars; nested records are joined by dots: "adapt.target".
 Params params_of(const DocNode& map);
 

@@ -129,4 +129,17 @@ std::string weights_hash(const Graph& graph, const Weights& weights) {
   return fmt::format("{:016x}", hash.hash);
 }
 
+std::string structure_hash(const Graph& graph) {
+  Fnv1a hash;
+  for (const Node& node : graph.nodes) {
+    hash.add(fmt::format("{}|{}|{}|{}|{}|", node.name, node.op == nullptr ? "input" : node.op->name,
+                         to_text(node.params), to_text(node.type), to_text(node.weight_type)));
+    for (const NodeId input : node.inputs) hash.add(fmt::format("{},", index_of(input)));
+  }
+  for (const Module& module : graph.modules)
+    hash.add(fmt::format("{}|{}|{}|{}|{};", module.name, static_cast<int>(module.input), static_cast<int>(module.body),
+                         static_cast<int>(module.head), to_text(module.send)));
+  return fmt::format("{:016x}", hash.hash);
+}
+
 }  // namespace cleave

@@ -103,5 +103,8 @@ using Weights = std::vector<LayerWeights>;
 Weights initial_weights(const Graph& graph, std::uint64_t seed);
 // Returns 16 hex digits: a 64-bit FNV-1a hash over names, shapes and the exact bits of all values.
 std::string weights_hash(const Graph& graph, const Weights& weights);
+// Returns 16 hex digits: a hash over what the graph computes (names, ops, parameters, types, wiring, what modules
+// send), whatever its weights. Plans and profiles carry it.
+std::string structure_hash(const Graph& graph);
 
 }  // namespace cleave
