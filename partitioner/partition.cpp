@@ -1,0 +1,400 @@
+// Partitioning: every candidate is costed, and one search goes over cuts and splits. The network in one piece, each cut
+// in two and each split with one stage behind it are rows of the table, whether they win or not. The best of all plans
+// comes from the objective's exact solver, once for the whole network and once for what stands behind each split head
+// and each way to give its shares to devices; a head's devices are a small multiset of kinds, so these are few.
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "ops/core/catalog.h"
+#include "partitioner/infeasible.h"
+#include "partitioner/make_problem.h"
+
+namespace cleave {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+// Stage counts of which the best plan is a row, and up to what size that is looked for.
+constexpr int kMaxListedStages = 8;
+constexpr int kMaxListedPositions = 512;
+constexpr double kListedSeconds = 0.5;
+
+class Partitioner {
+ public:
+  Partitioner(const Setting& setting)
+      : setting_(setting),
+        request_(setting.request),
+        objective_(*setting.request.objective),
+        deadline_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                     std::chrono::duration<double>(setting.request.time_limit_s))),
+        numbers_(numbers_of(setting)),
+        whole_(problem_behind(setting, numbers_, 0, std::vector<bool>(setting.swarm.devices.size()))) {
+    name_positions();
+  }
+
+  PlanTable run() {
+    add_single();
+    for (const SplitSpec& spec : request_.splits)
+      if (spec.ways > 1) splits_.push_back(split_figures(setting_, numbers_, spec));
+    for (int p = 1; p < whole_.problem.last(); ++p) {
+      add_cut(p);
+      for (const SplitFigures& figures : splits_)
+        if (figures.at == p) add_split(figures);
+    }
+    solve_whole();
+    for (const SplitFigures& figures : splits_) solve_split(figures);
+    list_stage_counts();
+    choose();
+    return std::move(table_);
+  }
+
+ private:
+  // Shares on devices and stages on kinds; what a plan is made of before it has names.
+  struct Found {
+    const SplitFigures* figures = nullptr;
+    std::vector<int> devices;  // of the shares
+    Stages stages;
+    Score score;
+  };
+
+  void name_positions() {
+    std::map<std::string, std::string> renamed;
+    for (const auto& [node, name] : request_.names) renamed[setting_.graph.node(node).name] = name;
+    for (Position& position : numbers_.positions.all)
+      if (const auto name = renamed.find(position.name); name != renamed.end()) position.name = name->second;
+  }
+
+  Goal goal(int min_stages, int max_stages, double time_limit_s) const {
+    const double left = std::chrono::duration<double>(deadline_ - Clock::now()).count();
+    return {request_.latency_limit_s,
+            request_.period_s,
+            min_stages,
+            max_stages,
+            std::clamp(left, 0.0, time_limit_s),
+            request_.stop};
+  }
+
+  bool keeps_latency(const Score& score) const { return score.latency_s <= request_.latency_limit_s; }
+
+  // Better for the table: possible, within the latency, by the objective; on a tie the one with fewer devices.
+  bool is_preferred(const Score& a, const Score& b) const {
+    const bool possible_a = a.period_s < kInfinity, possible_b = b.period_s < kInfinity;
+    if (possible_a != possible_b) return possible_a;
+    if (keeps_latency(a) != keeps_latency(b)) return keeps_latency(a);
+    const double x = objective_.value(a), y = objective_.value(b);
+    if (is_better(objective_, x, y)) return true;
+    if (is_better(objective_, y, x)) return false;
+    if (a.devices != b.devices) return a.devices < b.devices;
+    return a.latency_s < b.latency_s;
+  }
+
+  void add_single() {
+    Found best;
+    for (int kind = 0; kind < static_cast<int>(whole_.problem.kinds.size()); ++kind)
+      consider(whole_.problem, {{kind, 0, whole_.problem.last()}}, best);
+    add_row(whole_, best);
+  }
+
+  void add_cut(int p) {
+    const int kinds = static_cast<int>(whole_.problem.kinds.size());
+    Found best;
+    for (int head = 0; head < kinds; ++head)
+      for (int tail = 0; tail < kinds; ++tail)
+        if (head != tail || whole_.problem.kinds[at(head)].count() > 1)
+          consider(whole_.problem, {{head, 0, p}, {tail, p, whole_.problem.last()}}, best);
+    if (!best.stages.empty()) add_row(whole_, best);
+  }
+
+  void consider(const Problem& problem, Stages stages, Found& best) const {
+    const Score score = evaluate(problem, stages, request_.period_s);
+    if (!best.stages.empty() && !is_preferred(score, best.score)) return;
+    best.stages = std::move(stages);
+    best.score = score;
+  }
+
+  // Calls `use` with every way to give the shares to devices, one for each that differs.
+  void for_each_head(const SplitFigures& figures, const std::function<void(const std::vector<int>&)>& use) const {
+    std::vector<int> used(whole_.problem.kinds.size()), kinds, devices;
+    const bool alike = std::equal(figures.work.begin() + 1, figures.work.end(), figures.work.begin());
+    const std::function<void()> next = [&] {
+      if (kinds.size() == static_cast<std::size_t>(figures.spec.ways)) {
+        if (may_be_head(figures, devices)) use(devices);
+        return;
+      }
+      for (int kind = alike && !kinds.empty() ? kinds.back() : 0; kind < static_cast<int>(used.size()); ++kind) {
+        const DeviceKind& of = whole_.problem.kinds[at(kind)];
+        if (used[at(kind)] == of.count()) continue;
+        kinds.push_back(kind);
+        devices.push_back(of.devices[at(used[at(kind)]++)]);
+        next();
+        --used[at(kind)];
+        kinds.pop_back();
+        devices.pop_back();
+      }
+    };
+    next();
+  }
+
+  // Memory, and pins: whoever is pinned to the head is in it, whoever is pinned behind it is not.
+  bool may_be_head(const SplitFigures& figures, const std::vector<int>& devices) const {
+    if (Clock::now() > deadline_) return false;
+    for (std::size_t i = 0; i < devices.size(); ++i)
+      if (figures.memory_bytes[i] > memory_limit(setting_, devices[i])) return false;
+    for (const auto& [device, done] : numbers_.pinned) {
+      const bool chosen = std::find(devices.begin(), devices.end(), device) != devices.end();
+      const bool in_head = done[at(figures.at)] > 0, behind = done[at(figures.at)] < done.back();
+      if ((in_head && !chosen) || (behind && chosen)) return false;
+    }
+    return true;
+  }
+
+  void add_split(const SplitFigures& figures) {
+    Found best;
+    best.figures = &figures;
+    for_each_head(figures, [&](const std::vector<int>& devices) {
+      const Subproblem sub = problem_behind_split(setting_, numbers_, figures, devices);
+      for (int kind = 0; kind < static_cast<int>(sub.problem.kinds.size()); ++kind) {
+        const Stages stages{{kind, 0, sub.problem.last()}};
+        const Score score = evaluate(sub.problem, stages, request_.period_s);
+        if (best.stages.empty() || is_preferred(score, best.score)) best = {&figures, devices, stages, score};
+      }
+    });
+    if (best.stages.empty()) return;
+    add_row(problem_behind_split(setting_, numbers_, figures, best.devices), best);
+  }
+
+  void solve_whole() {
+    const Solution solution = objective_.solve(whole_.problem, goal(1, kMaxDevices, request_.time_limit_s));
+    note_bound(solution);
+    if (!solution.stages.empty()) add_if_new(whole_, {nullptr, {}, solution.stages, solution.score});
+  }
+
+  // The tail behind a split head, cut again.
+  void solve_split(const SplitFigures& figures) {
+    for_each_head(figures, [&](const std::vector<int>& devices) {
+      const Subproblem sub = problem_behind_split(setting_, numbers_, figures, devices);
+      if (sub.problem.kinds.empty() || is_hopeless(sub.problem)) return;
+      const Solution solution = objective_.solve(sub.problem, goal(1, kMaxDevices, request_.time_limit_s));
+      note_bound(solution);
+      const Plan* best = best_row();
+      if (solution.stages.empty() || (best != nullptr && !is_preferred(solution.score, best->score))) return;
+      add_if_new(sub, {&figures, devices, solution.stages, solution.score});
+    });
+  }
+
+  // True when the shares alone are worse than the best row.
+  bool is_hopeless(const Problem& problem) const {
+    const Plan* best = best_row();
+    if (best == nullptr) return false;
+    double longest = 0, joules = 0;
+    for (const Share& share : problem.shares) {
+      longest = std::max(longest, share.compute_s);
+      joules += share.compute_s * share.compute_w;
+    }
+    const std::string_view name = objective_.name;
+    if (name == "throughput") return longest > best->score.period_s;
+    if (name == "latency") return longest > best->score.latency_s;
+    return name == "energy" && joules > best->score.joules;
+  }
+
+  void note_bound(const Solution& solution) {
+    const bool nothing = solution.stages.empty() && solution.optimal;
+    if (nothing) return;
+    all_proven_ = all_proven_ && solution.optimal;
+    const double bound = solution.bound;
+    if (!has_bound_ || (objective_.higher_is_better ? bound > bound_ : bound < bound_)) bound_ = bound;
+    has_bound_ = true;
+  }
+
+  void list_stage_counts() {
+    if (numbers_.positions.all.size() > kMaxListedPositions) return;
+    const int most =
+        std::min<int>({static_cast<int>(setting_.swarm.devices.size()), kMaxListedStages, whole_.problem.last()});
+    for (int n = 3; n <= most; ++n) {
+      const Solution solution = objective_.solve(whole_.problem, goal(n, n, kListedSeconds));
+      if (!solution.stages.empty()) add_if_new(whole_, {nullptr, {}, solution.stages, solution.score});
+    }
+  }
+
+  void add_if_new(const Subproblem& sub, const Found& found) {
+    Plan plan = plan_of(sub, found);
+    const auto same = [&](const Plan& row) {
+      return row.cut == plan.cut && row.split == plan.split && row.stages.size() == plan.stages.size() &&
+             std::equal(row.stages.begin(), row.stages.end(), plan.stages.begin(),
+                        [](const PlanStage& a, const PlanStage& b) {
+                          return a.device == b.device && a.from == b.from && a.to == b.to;
+                        });
+    };
+    if (std::none_of(table_.rows.begin(), table_.rows.end(), same)) table_.rows.push_back(std::move(plan));
+  }
+
+  void add_row(const Subproblem& sub, const Found& found) { table_.rows.push_back(plan_of(sub, found)); }
+
+  const Plan* best_row() const {
+    const Plan* best = nullptr;
+    for (const Plan& row : table_.rows)
+      if (row.is_feasible() && (best == nullptr || is_preferred(row.score, best->score))) best = &row;
+    return best;
+  }
+
+  void choose() {
+    std::stable_sort(table_.rows.begin(), table_.rows.end(), [](const Plan& a, const Plan& b) {
+      const auto rank = [](const Plan& p) {
+        const bool listed = p.stages.size() - (p.split ? at(static_cast<int>(p.split->ways)) - 1 : 0) <= 2;
+        return listed ? 0 : static_cast<int>(p.stages.size());
+      };
+      return rank(a) < rank(b);
+    });
+    table_.candidates = static_cast<int>(table_.rows.size());
+    table_.feasible = static_cast<int>(
+        std::count_if(table_.rows.begin(), table_.rows.end(), [](const Plan& row) { return row.is_feasible(); }));
+    table_.every_cut = numbers_.every_cut;
+    const Plan* best = best_row();
+    if (best == nullptr) {
+      table_.reason = why_nothing_fits(setting_, numbers_, whole_.problem);
+      return;
+    }
+    table_.chosen = static_cast<int>(best - table_.rows.data());
+    Plan& chosen = table_.rows[at(table_.chosen)];
+    const bool reached = has_bound_ && !is_better(objective_, bound_, chosen.value);
+    chosen.optimal = numbers_.every_cut && Clock::now() <= deadline_ && (all_proven_ || reached);
+    chosen.bound = chosen.optimal || !has_bound_ ? chosen.value : bound_;
+    if (!numbers_.every_cut) chosen.bound = loose_bound(setting_);
+  }
+
+  Plan plan_of(const Subproblem& sub, const Found& found) const;
+  PlanStage share_stage(const Found& found, std::size_t i) const;
+  PlanStage stage_of(const Subproblem& sub, const Stage& stage, int device) const;
+  void add_cuts(const Subproblem& sub, const Found& found, Plan& plan) const;
+  void add_accuracy(const Found& found, Plan& plan) const;
+  std::string misfit_of(const Subproblem& sub, const Found& found) const;
+  std::string cut_name(const Subproblem& sub, const Found& found) const;
+
+  const Setting& setting_;
+  const PlanRequest& request_;
+  const ObjectiveDef& objective_;
+  Clock::time_point deadline_;
+  Numbers numbers_;
+  Subproblem whole_;
+  std::vector<SplitFigures> splits_;
+  PlanTable table_;
+  bool all_proven_ = true, has_bound_ = false;
+  double bound_ = 0;
+};
+
+PlanStage Partitioner::share_stage(const Found& found, std::size_t i) const {
+  PlanStage stage;
+  stage.device = found.devices[i];
+  stage.share = static_cast<int>(i);
+  stage.to = found.figures->at;
+  stage.compute_s = found.figures->seconds[i][at(setting_.costs.row_of[at(stage.device)])];
+  stage.work = found.figures->work[i];
+  stage.memory_bytes = found.figures->memory_bytes[i];
+  return stage;
+}
+
+PlanStage Partitioner::stage_of(const Subproblem& sub, const Stage& stage, int device) const {
+  PlanStage named;
+  named.device = device;
+  named.from = sub.positions[at(stage.from)];
+  named.to = sub.positions[at(stage.to)];
+  const std::size_t row = at(setting_.costs.row_of[at(device)]);
+  const bool measured = sub.problem.measured_s[at(stage.kind)].count({stage.from, stage.to}) > 0;
+  const std::vector<int>& estimates = numbers_.estimates[row];
+  named.compute_s = {compute_s(sub.problem, stage), !measured && estimates[at(named.to)] > estimates[at(named.from)]};
+  named.work = static_cast<std::int64_t>(numbers_.work[at(named.to)] - numbers_.work[at(named.from)]);
+  named.memory_bytes = static_cast<std::int64_t>(memory_bytes(sub.problem, stage));
+  return named;
+}
+
+void Partitioner::add_cuts(const Subproblem& sub, const Found& found, Plan& plan) const {
+  const Swarm& swarm = setting_.swarm;
+  const int shares = static_cast<int>(found.devices.size());
+  const auto add = [&](int from, int to, double bytes) {
+    const int a = from < 0 ? swarm.source : plan.stages[at(from)].device;
+    const int b = plan.stages[at(to)].device;
+    if (a < 0 || a == b) return;
+    const Link& link = swarm.links[at(a)][at(b)];
+    plan.cuts.push_back({from,
+                         to,
+                         {},
+                         static_cast<std::int64_t>(bytes),
+                         {link_s(swarm, a, b, bytes), link.bandwidth_bps.estimate || link.latency_s.estimate},
+                         link.latency_s.value});
+  };
+  for (int i = 0; i < std::max(shares, 1); ++i) add(-1, i, numbers_.sent_bytes[0]);
+  for (int i = 0; i < shares; ++i) add(i, shares, static_cast<double>(found.figures->sent_bytes[at(i)]));
+  for (int i = shares + 1; i < static_cast<int>(plan.stages.size()); ++i)
+    add(i - 1, i, sub.problem.sent_bytes[at(found.stages[at(i - shares)].from)]);
+}
+
+void Partitioner::add_accuracy(const Found& found, Plan& plan) const {
+  const bool exact = found.figures == nullptr || find(split_catalog(), found.figures->spec.kind)->exact;
+  plan.accuracy_kept = exact;
+  for (const auto& [cut, accuracy] : request_.accuracy) {
+    const bool own =
+        found.figures != nullptr && cut.first == found.figures->spec.to && cut.second == found.figures->spec.ways;
+    if (exact ? cut.second == 1 : own) plan.accuracy = accuracy;
+  }
+}
+
+std::string Partitioner::misfit_of(const Subproblem& sub, const Found& found) const {
+  for (const Stage& stage : found.stages) {
+    const double needed = memory_bytes(sub.problem, stage), limit = sub.problem.kinds[at(stage.kind)].memory_bytes;
+    if (needed > limit)
+      return memory_misfit(setting_, sub.problem.kinds[at(stage.kind)].devices.front(), needed, limit);
+    if (!is_allowed(sub.problem, stage)) return "a pinned layer would run elsewhere";
+  }
+  if (found.score.period_s == kInfinity) return "there is no path between its devices";
+  if (!keeps_latency(found.score))
+    return fmt::format("latency {:.4g} ms is over the limit of {:.4g} ms", 1e3 * found.score.latency_s,
+                       1e3 * request_.latency_limit_s);
+  return "";
+}
+
+std::string Partitioner::cut_name(const Subproblem& sub, const Found& found) const {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < found.stages.size(); ++i)
+    if (i > 0 || found.figures != nullptr)
+      names.push_back(numbers_.positions.all[at(sub.positions[at(found.stages[i].from)])].name);
+  return names.empty() ? "-" : fmt::format("{}", fmt::join(names, " + "));
+}
+
+Plan Partitioner::plan_of(const Subproblem& sub, const Found& found) const {
+  Plan plan;
+  plan.cut = cut_name(sub, found);
+  plan.score = found.score;
+  plan.value = objective_.value(found.score);
+  if (found.figures != nullptr) plan.split = found.figures->spec;
+  for (std::size_t i = 0; i < found.devices.size(); ++i) plan.stages.push_back(share_stage(found, i));
+  std::vector<std::size_t> used(sub.problem.kinds.size());
+  for (const Stage& stage : found.stages)
+    plan.stages.push_back(stage_of(sub, stage, sub.problem.kinds[at(stage.kind)].devices[used[at(stage.kind)]++]));
+  double most = 0;
+  for (PlanStage& stage : plan.stages) {
+    const Device& device = setting_.swarm.devices[at(stage.device)];
+    stage.joules = device.compute_w.value * stage.compute_s.value;
+    stage.memory_limit_bytes = memory_limit(setting_, stage.device);
+    most = std::max(most, stage.joules + device.idle_w.value * (plan.score.period_s - stage.compute_s.value));
+  }
+  plan.frames_per_joule = most > 0 ? 1 / most : 0;
+  plan.misfit = misfit_of(sub, found);
+  add_cuts(sub, found, plan);
+  add_accuracy(found, plan);
+  return plan;
+}
+
+}  // namespace
+
+PlanTable partition(const Graph& graph, const Swarm& swarm, const CostTable& costs, const PlanRequest& request) {
+  const Setting setting{graph, swarm, costs, request};
+  return Partitioner(setting).run();
+}
+
+}  // namespace cleave

@@ -1,0 +1,166 @@
+// The `placement` of a checked model -> PlanRequest, and a plan's positions -> nodes.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ops/core/catalog.h"
+#include "partitioner/make_problem.h"
+
+namespace cleave {
+
+namespace {
+
+std::string text_at(const DocNode& doc, const char* path) {
+  const DocNode* node = find_path(doc, path);
+  const std::string* text = node == nullptr || !node->value ? nullptr : std::get_if<std::string>(&*node->value);
+  return text == nullptr ? "" : *text;
+}
+
+double real_at(const DocNode& doc, const char* path, double fallback) {
+  const DocNode* node = find_path(doc, path);
+  const double* value = node == nullptr || !node->value ? nullptr : std::get_if<double>(&*node->value);
+  return value == nullptr ? fallback : *value;
+}
+
+// The nodes a name of the placement stands for: of a module, a layer with everything in it, or one node.
+std::vector<NodeId> nodes_named(const Graph& graph, const std::string& name) {
+  std::vector<NodeId> found;
+  for (std::size_t i = 1; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    const bool of_module = node.module != ModuleId::none && graph.module(node.module).name == name;
+    if (of_module || node.name == name || node.name.starts_with(name + "/"))
+      found.push_back(static_cast<NodeId>(static_cast<std::int32_t>(i)));
+  }
+  return found;
+}
+
+void read_cuts(const Model& model, PlanRequest& request) {
+  const DocNode* after = find_path(model.reading.doc, "placement.cuts.after");
+  if (after == nullptr) return;
+  for (const DocNode& item : after->items) {
+    const NodeId node = node_of_name(model.graph, item.scalar);
+    if (node == NodeId::none || node == model.graph.output) continue;
+    request.cut_after.push_back(node);
+    request.names[node] = item.scalar;
+  }
+  std::sort(request.cut_after.begin(), request.cut_after.end());
+  request.cut_after.erase(std::unique(request.cut_after.begin(), request.cut_after.end()), request.cut_after.end());
+}
+
+// Splits may be joined wherever a cut may go and the graph comes together.
+void read_splits(const Model& model, PlanRequest& request) {
+  for (const SplitDef& def : split_catalog()) {
+    const DocNode* ways = find_path(model.reading.doc, fmt::format("placement.split.{}", def.name));
+    if (ways == nullptr || !ways->value) continue;
+    for (const std::int64_t count : std::get<std::vector<std::int64_t>>(*ways->value)) {
+      if (count < 2) continue;
+      std::vector<NodeId> places = request.cut_after;
+      for (std::size_t i = 1; places.empty() && request.cut_after.empty() && i + 1 < model.graph.nodes.size(); ++i)
+        places.push_back(static_cast<NodeId>(static_cast<std::int32_t>(i)));
+      for (const NodeId to : places) {
+        if (!can_split_at(model.graph, to)) continue;
+        try {
+          def.split(model.graph, to, count);
+          request.splits.push_back({def.name, count, to});
+        } catch (const OpError&) {  // this cut cannot be split so; the others may
+        }
+      }
+    }
+  }
+}
+
+void read_accuracy(const Model& model, PlanRequest& request) {
+  const DocNode* accuracy = find_path(model.reading.doc, "placement.accuracy");
+  if (accuracy == nullptr) return;
+  for (const DocEntry& cut : accuracy->entries)
+    for (const DocEntry& ways : cut.value.entries) {
+      const NodeId node = node_of_name(model.graph, cut.key);
+      if (node != NodeId::none && ways.value.value)
+        request.accuracy[{node, std::stoll(ways.key)}] = std::get<double>(*ways.value.value);
+    }
+}
+
+void read_pins(const Model& model, const Swarm& swarm, PlanRequest& request) {
+  const DocNode* pins = find_path(model.reading.doc, "placement.pin");
+  if (pins == nullptr) return;
+  for (const DocEntry& pin : pins->entries) {
+    const int device = find_device(swarm, pin.value.scalar);
+    if (device < 0)
+      throw UserError(fmt::format("{}:{}:{}: '{}' is pinned to '{}', which is not a device of this swarm",
+                                  pin.value.pos.file, pin.value.pos.line, pin.value.pos.col, pin.key,
+                                  pin.value.scalar));
+    for (const NodeId node : nodes_named(model.graph, pin.key)) request.pins[node] = device;
+  }
+}
+
+}  // namespace
+
+PlanRequest read_request(const Model& model, const Swarm& swarm) {
+  const DocNode& doc = model.reading.doc;
+  PlanRequest request;
+  request.objective = find(objective_catalog(), text_at(doc, "placement.objective"));
+  if (request.objective == nullptr) request.objective = &objective_catalog().front();
+  request.model = &cost_model_catalog().front();
+  request.batch = model.reading.spec.inference.batch;
+  request.in_flight = model.reading.spec.inference.in_flight;
+  if (const double rate = model.reading.spec.inference.rate_per_s; rate > 0)
+    request.period_s = static_cast<double>(request.batch) / rate;
+  request.memory_share = real_at(doc, "placement.limits.memory", 1);
+  request.latency_limit_s = real_at(doc, "placement.limits.latency", kInfinity);
+  read_cuts(model, request);
+  read_splits(model, request);
+  read_accuracy(model, request);
+  read_pins(model, swarm, request);
+  return request;
+}
+
+Graph graph_of_plan(const Graph& graph, const Plan& plan) {
+  if (!plan.split) return graph;
+  return find(split_catalog(), plan.split->kind)->split(graph, plan.split->to, plan.split->ways).graph;
+}
+
+void name_nodes(const Setting& setting, Plan& plan) {
+  const Positions positions = numbers_of(setting).positions;
+  const auto done = [&](int position, std::size_t node) {
+    return (positions.all[static_cast<std::size_t>(position)].done[node / 64] >> (node % 64) & 1U) != 0;
+  };
+  SplitGraph split;
+  if (plan.split)
+    split = find(split_catalog(), plan.split->kind)->split(setting.graph, plan.split->to, plan.split->ways);
+  const Graph& graph = plan.split ? split.graph : setting.graph;
+  std::map<std::string, std::size_t> original;
+  for (std::size_t i = 0; i < setting.graph.nodes.size(); ++i) original[setting.graph.nodes[i].name] = i;
+  const int first = plan.split ? static_cast<int>(plan.split->ways) : 0;  // of the stages that are no share
+  for (int s = 0; s < static_cast<int>(plan.stages.size()); ++s) {
+    PlanStage& stage = plan.stages[static_cast<std::size_t>(s)];
+    stage.nodes.clear();
+    for (std::size_t i = 1; i < graph.nodes.size(); ++i) {
+      const NodeId id = static_cast<NodeId>(static_cast<std::int32_t>(i));
+      const bool join = plan.split && id == split.join;
+      bool mine = plan.split && split.share_of[i] >= 0 && split.share_of[i] == stage.share;
+      if (stage.share < 0 && (!plan.split || split.share_of[i] < 0)) {
+        const auto node = original.find(graph.nodes[i].name);
+        mine = join ? s == first
+                    : node != original.end() && done(stage.to, node->second) && !done(stage.from, node->second);
+      }
+      if (mine) stage.nodes.push_back(id);
+    }
+  }
+  for (PlanCut& cut : plan.cuts) {
+    cut.tensors.clear();
+    if (cut.from < 0) cut.tensors.push_back(NodeId{0});
+    else if (plan.stages[static_cast<std::size_t>(cut.from)].share >= 0)
+      cut.tensors.push_back(split.outputs[static_cast<std::size_t>(cut.from)]);
+    else
+      for (const NodeId node :
+           positions.all[static_cast<std::size_t>(plan.stages[static_cast<std::size_t>(cut.to)].from)].crossing) {
+        const std::string& name = setting.graph.node(node).name;
+        const bool joined = plan.split && node == plan.split->to;
+        for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+          if (joined ? static_cast<NodeId>(static_cast<std::int32_t>(i)) == split.join : graph.nodes[i].name == name)
+            cut.tensors.push_back(static_cast<NodeId>(static_cast<std::int32_t>(i)));
+      }
+  }
+}
+
+}  // namespace cleave
