@@ -1,4 +1,4 @@
-// The `placement` of a checked model -> PlanRequest, and a plan's positions -> nodes.
+// The `placement` of a checked model -> PlanRequest.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -112,55 +112,6 @@ PlanRequest read_request(const Model& model, const Swarm& swarm) {
   read_accuracy(model, request);
   read_pins(model, swarm, request);
   return request;
-}
-
-Graph graph_of_plan(const Graph& graph, const Plan& plan) {
-  if (!plan.split) return graph;
-  return find(split_catalog(), plan.split->kind)->split(graph, plan.split->to, plan.split->ways).graph;
-}
-
-void name_nodes(const Setting& setting, Plan& plan) {
-  const Positions positions = numbers_of(setting).positions;
-  const auto done = [&](int position, std::size_t node) {
-    return (positions.all[static_cast<std::size_t>(position)].done[node / 64] >> (node % 64) & 1U) != 0;
-  };
-  SplitGraph split;
-  if (plan.split)
-    split = find(split_catalog(), plan.split->kind)->split(setting.graph, plan.split->to, plan.split->ways);
-  const Graph& graph = plan.split ? split.graph : setting.graph;
-  std::map<std::string, std::size_t> original;
-  for (std::size_t i = 0; i < setting.graph.nodes.size(); ++i) original[setting.graph.nodes[i].name] = i;
-  const int first = plan.split ? static_cast<int>(plan.split->ways) : 0;  // of the stages that are no share
-  for (int s = 0; s < static_cast<int>(plan.stages.size()); ++s) {
-    PlanStage& stage = plan.stages[static_cast<std::size_t>(s)];
-    stage.nodes.clear();
-    for (std::size_t i = 1; i < graph.nodes.size(); ++i) {
-      const NodeId id = static_cast<NodeId>(static_cast<std::int32_t>(i));
-      const bool join = plan.split && id == split.join;
-      bool mine = plan.split && split.share_of[i] >= 0 && split.share_of[i] == stage.share;
-      if (stage.share < 0 && (!plan.split || split.share_of[i] < 0)) {
-        const auto node = original.find(graph.nodes[i].name);
-        mine = join ? s == first
-                    : node != original.end() && done(stage.to, node->second) && !done(stage.from, node->second);
-      }
-      if (mine) stage.nodes.push_back(id);
-    }
-  }
-  for (PlanCut& cut : plan.cuts) {
-    cut.tensors.clear();
-    if (cut.from < 0) cut.tensors.push_back(NodeId{0});
-    else if (plan.stages[static_cast<std::size_t>(cut.from)].share >= 0)
-      cut.tensors.push_back(split.outputs[static_cast<std::size_t>(cut.from)]);
-    else
-      for (const NodeId node :
-           positions.all[static_cast<std::size_t>(plan.stages[static_cast<std::size_t>(cut.to)].from)].crossing) {
-        const std::string& name = setting.graph.node(node).name;
-        const bool joined = plan.split && node == plan.split->to;
-        for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-          if (joined ? static_cast<NodeId>(static_cast<std::int32_t>(i)) == split.join : graph.nodes[i].name == name)
-            cut.tensors.push_back(static_cast<NodeId>(static_cast<std::int32_t>(i)));
-      }
-  }
 }
 
 }  // namespace cleave

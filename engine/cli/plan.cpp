@@ -1,0 +1,85 @@
+// cleave plan: the split cost table and the chosen plan.
+#include <chrono>
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "engine/cli/log.h"
+#include "engine/cli/planning.h"
+#include "ops/core/file.h"
+#include "partitioner/plan_file.h"
+#include "partitioner/table.h"
+
+namespace cleave {
+
+namespace {
+
+struct Options {
+  PlanningOptions planning;
+  int top = 12;
+  std::string why;
+  bool lock = false;
+};
+
+std::span<const std::uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+void save_plan(const Setting& setting, const Plan& plan, const std::string& folder, Log& log) {
+  std::filesystem::create_directories(folder);
+  const std::string path = (std::filesystem::path(folder) / "plan.yaml").string();
+  write_file_atomically(path, bytes_of(plan_to_yaml(setting, plan)));
+  log.info(fmt::format("plan written to {}", path));
+}
+
+void lock_plan(const PlanningJob& job, const Plan& plan, const std::string& file, Log& log) {
+  const auto bytes = read_file(file, static_cast<std::int64_t>(kMaxFileBytes));
+  const std::string text(bytes.begin(), bytes.end());
+  const std::string locked = locked_model(job.model, text, job.setting(), plan);
+  if (locked == text) return log.info(fmt::format("{} states this plan already", file));
+  write_file_atomically(file, bytes_of(locked));
+  log.info(fmt::format("placement written into {}", file));
+}
+
+std::string text_of(const Setting& setting, const PlanTable& table, const Options& options, const std::string& format) {
+  if (!options.why.empty()) return plan_why(setting, table, options.why);
+  if (format == "json") return plan_json(setting, table);
+  if (format != "text") return plan_rows(setting, table, format);
+  return plan_text(setting, table, {options.top, 100});
+}
+
+ExitCode plan_command(const Options& options, const CommonOptions& common) {
+  Log log(common);
+  if (!options.why.empty() && common.format != "text") throw UserError("--why is text only");
+  const std::unique_ptr<PlanningJob> job = prepare_planning(options.planning, common);
+  const Setting setting = job->setting();
+  PlanTable table = partition(job->model.graph, job->swarm, job->costs, job->request);
+  if (table.chosen >= 0) name_nodes(setting, table.rows[static_cast<std::size_t>(table.chosen)]);
+  print_result(text_of(setting, table, options, common.format));
+  if (table.chosen < 0)
+    throw UserError(fmt::format("{}: no placement fits\n{}", options.planning.file, table.reason),
+                    ExitCode::no_placement);
+  if (!common.out_dir.empty()) save_plan(setting, table.plan(), common.out_dir, log);
+  if (options.lock) lock_plan(*job, table.plan(), options.planning.file, log);
+  return ExitCode::done;
+}
+
+}  // namespace
+
+std::function<ExitCode()> declare_plan(CLI::App& app, const CommonOptions& common) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("MODEL", options->planning.file, "model file")->required()->type_name("FILE");
+  add_planning_options(app, options->planning);
+  app.add_option("--top", options->top, "rows of the table: the best by the objective; 0 = all")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str()
+      ->type_name("K");
+  app.add_option("--why", options->why, "explain one row, each term with its source: CUT or CUT:WAYS")
+      ->type_name("CUT[:WAYS]");
+  app.add_flag("--lock", options->lock, "write the placement into the model file, comments kept");
+  return [options, &common] { return plan_command(*options, common); };
+}
+
+}  // namespace cleave

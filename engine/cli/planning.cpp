@@ -1,0 +1,118 @@
+#include "engine/cli/planning.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "engine/cli/samples.h"
+#include "engine/cli/stop.h"
+#include "ops/core/catalog.h"
+
+namespace cleave {
+
+namespace {
+
+constexpr const char* kPreset = "raspberry-pi-4b-4gb";  // of --devices where the model has none of its own
+
+template <class Def>
+const Def& known(std::span<const Def> catalog, const std::string& name, const char* what) {
+  if (const Def* def = find(catalog, name)) return *def;
+  const std::string near = closest_name(name, names_of(catalog));
+  throw UserError(near.empty()
+                      ? fmt::format("unknown {} '{}'; one of: {}", what, name, fmt::join(names_of(catalog), ", "))
+                      : fmt::format("unknown {} '{}'; did you mean '{}'?", what, name, near));
+}
+
+Swarm swarm_for(const PlanningOptions& options, const Model& model) {
+  Diagnostics found(model.reading.sources);
+  Swarm swarm = read_swarm(model.reading.doc, found);
+  found.throw_if_any();
+  if (options.devices == 0) {
+    if (swarm.devices.empty())
+      throw UserError(fmt::format("{} has no devices to plan for; add `devices:`, or try --devices 2 --preset {}",
+                                  options.file, kPreset));
+    if (!options.preset.empty()) throw UserError("--preset needs --devices N");
+    return swarm;
+  }
+  std::string preset = options.preset;
+  if (preset.empty()) {
+    const bool alike = !swarm.devices.empty() &&
+                       std::all_of(swarm.devices.begin(), swarm.devices.end(),
+                                   [&](const Device& device) { return device.preset == swarm.devices.front().preset; });
+    preset = alike && !swarm.devices.front().preset.empty() ? swarm.devices.front().preset : kPreset;
+  }
+  return swarm_of(options.devices, preset, model.reading.doc);
+}
+
+// Lifetime is counted in frames per joule of equal batteries where none is stated.
+void even_batteries(Swarm& swarm) {
+  const bool mains = std::none_of(swarm.devices.begin(), swarm.devices.end(),
+                                  [](const Device& device) { return device.battery_j < kInfinity; });
+  if (!mains) return;
+  for (Device& device : swarm.devices) device.battery_j = 1;
+}
+
+// Pins name the model's devices; among the copies of --devices there are none of these.
+void drop_pins(const Model& model, PlanRequest& request, const Swarm& swarm) {
+  (void)model;
+  std::erase_if(request.pins, [&](const auto& pin) { return pin.second >= static_cast<int>(swarm.devices.size()); });
+}
+
+}  // namespace
+
+void add_planning_options(CLI::App& app, PlanningOptions& options) {
+  app.add_option("--devices", options.devices, "plan for N copies of a preset instead of the model's devices")
+      ->check(CLI::Range(1, kMaxDevices))
+      ->type_name("N");
+  app.add_option("--preset", options.preset,
+                 fmt::format("what --devices copies: the model's own where it has one, else {}", kPreset))
+      ->type_name("NAME");
+  app.add_option("--objective", options.objective,
+                 "throughput, latency, energy, lifetime or balance instead of the model's")
+      ->type_name("NAME");
+  app.add_option("--cost-model", options.cost_model, "overlapped (if not given), summed or gacoin")->type_name("NAME");
+  app.add_option("--profile", options.profiles, "measured times, from `cleave profile`; may be given several times")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  app.add_option("--time-limit", options.time_limit_s, "seconds to search; then the best plan found, with its gap")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str()
+      ->type_name("S");
+}
+
+std::unique_ptr<PlanningJob> prepare_planning(const PlanningOptions& options, const CommonOptions& common) {
+  auto job = std::make_unique<PlanningJob>();
+  job->model = load_model(options.file, common);
+  if (!job->model.reading.spec.has_network)
+    throw UserError(fmt::format("{} has no network: there is nothing to place", options.file));
+  job->swarm = swarm_for(options, job->model);
+  job->request = read_request(job->model, options.devices > 0 ? Swarm{} : job->swarm);
+  if (!options.objective.empty()) job->request.objective = &known(objective_catalog(), options.objective, "objective");
+  if (!options.cost_model.empty()) job->request.model = &known(cost_model_catalog(), options.cost_model, "cost model");
+  if (std::string_view(job->request.objective->name) == "lifetime") even_batteries(job->swarm);
+  job->request.time_limit_s = options.time_limit_s;
+  job->request.stop = &watch_signals();
+  std::vector<std::string> files = options.profiles;
+  if (const DocNode* from = find_path(job->model.reading.doc, "placement.costs.from"))
+    files.push_back(beside_model(job->model.reading.spec, from->scalar));
+  for (const std::string& file : files)
+    for (Profile& profile : read_profiles(file)) job->profiles.push_back(std::move(profile));
+  job->costs = cost_table(job->model.graph, job->swarm, job->profiles, job->request.batch);
+  const DocNode* rule = find_path(job->model.reading.doc, "placement.costs.else");
+  if (rule != nullptr && rule->scalar == "refuse") {
+    for (std::size_t d = 0; d < job->swarm.devices.size(); ++d) {
+      const std::vector<Figure>& seconds = job->costs.seconds[static_cast<std::size_t>(job->costs.row_of[d])];
+      for (std::size_t i = 1; i < seconds.size(); ++i)
+        if (seconds[i].estimate && job->costs.segments[static_cast<std::size_t>(job->costs.row_of[d])].empty())
+          throw UserError(
+              fmt::format("'{}' was not measured on '{}', and placement.costs.else is refuse; run `cleave "
+                          "profile` there",
+                          job->model.graph.nodes[i].name, job->swarm.devices[d].name));
+    }
+  }
+  return job;
+}
+
+}  // namespace cleave
