@@ -17,7 +17,8 @@ namespace cleave {
 // A tensor travels as one frame of the wire format: this header, then the payload (wire.md).
 inline constexpr std::int64_t kFrameHeaderBytes = 48;
 
-// How a node's output travels: its own dtype, or what its module's `send` states. Binary ones are packed, 8 to a byte.
+// How a node's output travels: its own dtype, or what its module's `send` states if that is smaller. Binary ones are
+// packed, 8 to a byte.
 DType sent_dtype(const Graph& graph, NodeId node);
 // Returns the bytes on the wire of `elements` elements a sample, `batch` samples, header included.
 std::int64_t wire_bytes(std::int64_t elements, DType dtype, std::int64_t batch);
@@ -49,9 +50,19 @@ struct CostTable {
 // that of its memory, whichever is longer.
 double estimated_seconds(const Cost& cost, const Device& device);
 
-// Fills the table: a profile's times for the devices it speaks for (by name, else by preset), estimates elsewhere.
-// Throws UserError when a profile is of another graph (hash or names) or another batch.
+// Fills the table: a profile's times for the devices it speaks for (by name, else by preset), estimates elsewhere; see
+// cost_table.cpp for nodes that only segments cover. Throws UserError (ModelError where the place is known) when a
+// profile is of another graph (hash or names) or another batch.
 CostTable cost_table(const Graph& graph, const Swarm& swarm, std::span<const Profile> profiles, std::int64_t batch);
+
+// The measured segment that the sum of its nodes misses most: |sum - measured| / measured. What to expect where sums
+// stand in for a segment nobody measured.
+struct SumError {
+  double share = 0;
+  int row = -1;  // -1: no segment was measured
+  SegmentCost segment;
+};
+SumError largest_sum_error(const CostTable& table);
 
 // A cost model: what compute and transfer times come to.
 struct CostModelDef {

@@ -9,6 +9,7 @@
 
 #include "graphs/graph.h"
 #include "graphs/source.h"
+#include "ops/core/error.h"
 
 namespace cleave {
 
@@ -24,13 +25,15 @@ struct Measured {
 struct NodeProfile {
   std::string node;
   Measured measured;
+  SourcePos pos;  // here and below: of the name, where it was read
 };
 
 // The nodes behind `from` ("" = the network's input) up to and with `to`, run together. `to` is a node, or a layer or
 // module that ends there.
 struct SegmentProfile {
-  std::string from, to;
+  std::string from, to;  // `to` "" = the network's end
   Measured measured;
+  SourcePos from_pos, to_pos;
 };
 
 // One of `ways` shares of everything up to `to` (partitioner/split.h).
@@ -39,6 +42,7 @@ struct ShareProfile {
   std::int64_t ways = 2;
   std::string to;
   Measured measured;
+  SourcePos pos;
 };
 
 struct Profile {
@@ -51,6 +55,8 @@ struct Profile {
   std::vector<NodeProfile> nodes;
   std::vector<SegmentProfile> segments;
   std::vector<ShareProfile> shares;
+  SourcePos pos, graph_pos, batch_pos;
+  Sources sources;  // what messages quote; empty = made here
 };
 
 // Reads a profile.yaml (one document with `profiles:`, a list; or one profile). Throws ModelError with every mistake.
@@ -60,7 +66,10 @@ std::vector<Profile> read_profiles_text(const std::string& file, const std::stri
 std::string to_yaml(const std::vector<Profile>& profiles);
 
 // Returns the node a name of a profile or of the placement stands for: a node of that name, else the node that a layer
-// of that name (a residual, a repeat, a module) ends with; none when there is no such.
+// of that name (a residual, a repeat, a module) ends with; none when there is no such. A module with a head ends with
+// it: body and head live on one device, and what a cut behind them sends is still the body's output.
 NodeId node_of_name(const Graph& graph, const std::string& name);
+// Returns what `node_of_name` knows: nodes, layers that hold nodes, modules.
+std::vector<std::string> place_names(const Graph& graph);
 
 }  // namespace cleave
