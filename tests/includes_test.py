@@ -28,6 +28,7 @@ DOORS = {
     r"(oneapi/)?tbb/flow_graph\.h": ["engine/runtime/flow.cpp"],
     r"nng/": ["engine/net/nng_channel.cpp", "engine/net/live_view.cpp"],
     r"openssl/": ["engine/net/tls.cpp"],
+    r"glpk\.h": ["partitioner/lifetime.cpp"],
     r"Random123/": ["ops/core/rng.cpp"],
     r"CLI/": ["engine/cli/"],
     r"spdlog/": ["engine/cli/"],
