@@ -139,6 +139,12 @@ std::vector<std::string> plan_remarks(const Setting& setting, const PlanTable& t
         fmt::format("the graph has more than {} ways to be cut in two: only cuts along the file's order were "
                     "looked at; placement.cuts.after narrows them",
                     kMaxPositions));
+  const SumError error = largest_sum_error(setting.costs);
+  if (error.row >= 0 && error.share >= 0.01)
+    remarks.push_back(
+        fmt::format("where sums of single layers stand in for a stage that was not measured as one, they may be "
+                    "{:.0f} % off",
+                    100 * error.share));
   return remarks;
 }
 
@@ -181,6 +187,8 @@ std::string plan_text(const Setting& setting, const PlanTable& table, const Tabl
                         setting.swarm.devices[at(slowest->device)].name, scale.time(slowest->compute_s),
                         scale.time_unit, bound_line(setting, plan, scale));
   }
+  if (std::string_view(setting.request.objective->name) == "lifetime" && table.rows.size() > 1)
+    text += lifetime_text(setting, table);
   for (const std::string& remark : plan_remarks(setting, table)) text += remark + "\n";
   if (table.chosen >= 0) text += "\n" + stages_text(setting, table.plan());
   return text;

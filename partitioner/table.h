@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "partitioner/lifetime.h"
 #include "partitioner/make_problem.h"
 
 namespace cleave {
@@ -38,6 +39,11 @@ std::string plan_why(const Setting& setting, const PlanTable& table, const std::
 std::vector<std::string> plan_remarks(const Setting& setting, const PlanTable& table);
 // Returns "stage 2  b  g1 … out  51.4 ms …", one line a stage, of the chosen plan.
 std::string stages_text(const Setting& setting, const Plan& plan);
+
+// Returns how long the swarm lasts with the cuts of the table: one plan, plans that rotate, devices that take turns.
+// Roles rotate among all devices, whoever is pinned or holds the data.
+Lifetime table_lifetime(const Setting& setting, const PlanTable& table);
+std::string lifetime_text(const Setting& setting, const PlanTable& table);
 
 // Multiply-adds and seconds of the head as shares of the whole network; what FLOPs say against what clocks say.
 struct HeadShare {
