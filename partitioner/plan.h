@@ -70,7 +70,8 @@ struct PlanRequest {
   const std::atomic<bool>* stop = nullptr;
 };
 
-// Returns what the `placement` and `inference` of a checked model ask for. `swarm` is what `pin` and `map` name.
+// Returns what the `placement` and `inference` of a checked model ask for. `swarm` is whom `pin` names; an
+// empty one leaves the pins out.
 PlanRequest read_request(const Model& model, const Swarm& swarm);
 
 // Every candidate and the one chosen.

@@ -82,7 +82,7 @@ void read_accuracy(const Model& model, PlanRequest& request) {
 
 void read_pins(const Model& model, const Swarm& swarm, PlanRequest& request) {
   const DocNode* pins = find_path(model.reading.doc, "placement.pin");
-  if (pins == nullptr) return;
+  if (pins == nullptr || swarm.devices.empty()) return;
   for (const DocEntry& pin : pins->entries) {
     const int device = find_device(swarm, pin.value.scalar);
     if (device < 0)

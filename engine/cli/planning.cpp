@@ -54,12 +54,6 @@ void even_batteries(Swarm& swarm) {
   for (Device& device : swarm.devices) device.battery_j = 1;
 }
 
-// Pins name the model's devices; among the copies of --devices there are none of these.
-void drop_pins(const Model& model, PlanRequest& request, const Swarm& swarm) {
-  (void)model;
-  std::erase_if(request.pins, [&](const auto& pin) { return pin.second >= static_cast<int>(swarm.devices.size()); });
-}
-
 }  // namespace
 
 void add_planning_options(CLI::App& app, PlanningOptions& options) {
