@@ -77,7 +77,7 @@ std::function<ExitCode()> declare_plan(CLI::App& app, const CommonOptions& commo
       ->capture_default_str()
       ->type_name("K");
   app.add_option("--why", options->why, "explain one row, each term with its source: CUT or CUT:WAYS")
-      ->type_name("CUT[:WAYS]");
+      ->type_name("ROW");
   app.add_flag("--lock", options->lock, "write the placement into the model file, comments kept");
   return [options, &common] { return plan_command(*options, common); };
 }
