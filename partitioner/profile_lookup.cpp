@@ -30,8 +30,7 @@ class Lookup {
   Measurements run() {
     if (!profile_.graph_hash.empty() && profile_.graph_hash != structure_hash(graph_)) {
       found_.add(place(profile_, profile_.graph_pos),
-                 fmt::format("this profile is of another network: '{}' is graph {}, not {}", graph_.name,
-                             structure_hash(graph_), profile_.graph_hash),
+                 fmt::format("this profile is of another network than '{}'", graph_.name),
                  "`cleave profile` measures this one");
       return {};
     }
