@@ -1,0 +1,349 @@
+#include "partitioner/search_bound.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace cleave {
+
+namespace {
+
+// Above these, rows are made when asked for, and tables have fewer layers.
+constexpr double kKeptStages = 2.5e6;
+constexpr double kMostLayerEntries = 4e6;
+constexpr double kMostLayerSteps = 4e8;
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+// Stages of other devices beside one of `kind`: those of its own kind only if there are two.
+bool can_follow(const Problem& problem, int kind, int other) {
+  return kind != other || problem.kinds[at(kind)].count() > 1;
+}
+
+// That devices and positions allow.
+int most_stages(const Problem& problem) {
+  int devices = 0;
+  for (const DeviceKind& kind : problem.kinds) devices += kind.count();
+  return std::min(devices, problem.last());
+}
+
+}  // namespace
+
+Deadline::Deadline(const Goal& goal) : stop_(goal.stop) {
+  constexpr double kForever = 1e9;  // seconds; a clock cannot count much further
+  const double seconds = std::clamp(goal.time_limit_s, 0.0, kForever);
+  end_ = std::chrono::steady_clock::now() +
+         std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+bool Deadline::over() const { return (stop_ != nullptr && stop_->load()) || std::chrono::steady_clock::now() >= end_; }
+
+StageRows::StageRows(const Problem& of, double limit_s) : problem(of), period_limit_s(limit_s) {
+  const std::size_t kinds = problem.kinds.size(), positions = at(problem.positions);
+  least_receive_s_.assign(kinds * positions, kInfinity);
+  least_send_s_ = least_receive_s_;
+  for (int kind = 0; kind < static_cast<int>(kinds); ++kind) {
+    for (int cut = 1; cut < problem.last(); ++cut) {
+      for (int other = 0; other < static_cast<int>(kinds); ++other) {
+        if (!can_follow(problem, kind, other)) continue;
+        double& receive = least_receive_s_[index(kind, cut)];
+        double& send = least_send_s_[index(kind, cut)];
+        receive = std::min(receive, transfer_s(problem, other, kind, cut));
+        send = std::min(send, transfer_s(problem, kind, other, cut));
+      }
+    }
+    least_receive_s_[index(kind, 0)] = problem.entry_s[at(kind)];
+    least_send_s_[index(kind, problem.last())] = 0;
+  }
+  pinned_.assign(positions, 0);
+  for (const std::vector<int>& done : problem.pinned)
+    for (std::size_t p = 0; p < positions; ++p) pinned_[p] += done[p];
+  size_ = static_cast<double>(kinds) * static_cast<double>(positions) * static_cast<double>(positions) / 2;
+  if (size_ > kKeptStages) return;
+  std::vector<std::size_t> first;
+  for (int kind = 0; kind < static_cast<int>(kinds); ++kind)
+    for (int from = 0; from < problem.positions; ++from) {
+      first.push_back(ends_.size());
+      fill(kind, from, ends_);
+    }
+  first.push_back(ends_.size());
+  first_ = std::move(first);
+}
+
+std::size_t StageRows::index(int kind, int position) const { return at(kind) * at(problem.positions) + at(position); }
+
+std::span<const StageEnd> StageRows::row(int kind, int from, std::vector<StageEnd>& scratch) const {
+  if (!first_.empty()) {
+    const std::size_t row = index(kind, from);
+    return {ends_.data() + first_[row], first_[row + 1] - first_[row]};
+  }
+  scratch.clear();
+  fill(kind, from, scratch);
+  return scratch;
+}
+
+double StageRows::least_busy_s(int kind, int from, const StageEnd& end) const {
+  const double receive = least_receive_s_[index(kind, from)], send = least_send_s_[index(kind, end.to)];
+  return std::max({problem.model->busy_s(end.compute_s, receive, send, false), receive, send});
+}
+
+bool StageRows::is_kept(int kind, int from, const StageEnd& end) const {
+  const double memory = problem.held_bytes[at(end.to)] - problem.held_bytes[at(from)] + problem.in_bytes[at(from)] +
+                        problem.out_bytes[at(end.to)];
+  if (memory > problem.kinds[at(kind)].memory_bytes) return false;
+  if (!problem.pinned.empty()) {
+    const std::vector<int>& own = problem.pinned[at(kind)];
+    const int inside = own[at(end.to)] - own[at(from)];
+    if (inside != own.back() || pinned_[at(end.to)] - pinned_[at(from)] != inside) return false;
+  }
+  const double busy = least_busy_s(kind, from, end);
+  return busy < kInfinity && busy <= period_limit_s;
+}
+
+void StageRows::fill(int kind, int from, std::vector<StageEnd>& out) const {
+  const std::vector<double>& done = problem.done_s[at(kind)];
+  const auto& measured = problem.measured_s[at(kind)];
+  auto row = measured.lower_bound({from, 0});
+  const auto add = [&](int to) {
+    while (row != measured.end() && row->first < std::pair(from, to)) ++row;
+    const bool is_measured = row != measured.end() && row->first == std::pair(from, to);
+    const StageEnd end{to, is_measured ? row->second : done[at(to)] - done[at(from)]};
+    if (is_kept(kind, from, end)) out.push_back(end);
+  };
+  if (problem.after.empty()) {
+    for (int to = from + 1; to < problem.positions; ++to) add(to);
+    return;
+  }
+  const std::vector<std::uint64_t>& after = problem.after[at(from)];
+  for (std::size_t word = 0; word < after.size(); ++word)
+    for (std::uint64_t bits = after[word]; bits != 0; bits &= bits - 1)
+      add(static_cast<int>(word * 64) + std::countr_zero(bits));
+}
+
+namespace {
+
+void size_tables(const StageRows& rows, const Prices& prices, const Goal& goal, ToGo& to_go) {
+  const Problem& problem = rows.problem;
+  to_go.kinds = static_cast<int>(problem.kinds.size());
+  to_go.positions = problem.positions;
+  const bool limited = goal.max_stages < most_stages(problem);
+  const int most = limited ? goal.max_stages : most_stages(problem);
+  int layers = prices.longest || limited ? most : std::min(most, std::max(goal.min_stages, 1));
+  const double entries = static_cast<double>(to_go.kinds) * to_go.positions;
+  layers = std::min(
+      {layers, static_cast<int>(kMostLayerEntries / entries), static_cast<int>(kMostLayerSteps / rows.size())});
+  to_go.layers = std::max(layers, 1);
+  to_go.closed = to_go.layers >= most;
+  to_go.start.assign(at(to_go.layers) * static_cast<std::size_t>(entries), kInfinity);
+  to_go.rest = to_go.start;
+  for (int stages = 1; stages <= to_go.layers; ++stages)
+    for (int kind = 0; kind < to_go.kinds; ++kind)
+      if (stages >= goal.min_stages || (stages == to_go.layers && !to_go.closed))
+        to_go.rest[to_go.index(stages, kind, problem.last())] = 0;
+}
+
+double stage_price(const StageRows& rows, const Prices& prices, int kind, int from, const StageEnd& end) {
+  if (prices.longest) return rows.least_busy_s(kind, from, end);
+  return end.compute_s * prices.compute[at(kind)] + prices.stage[at(kind)];
+}
+
+double hop_price(const Prices& prices, int kind, double transfer_seconds) {
+  return prices.longest ? transfer_seconds : transfer_seconds * prices.send[at(kind)];
+}
+
+double both(const Prices& prices, double a, double b) { return prices.longest ? std::max(a, b) : a + b; }
+
+// `price` is scratch: of the row's stages.
+void fill_start(const StageRows& rows, const Prices& prices, int kind, int from, std::span<const StageEnd> row,
+                std::vector<double>& price, ToGo& to_go) {
+  price.clear();
+  for (const StageEnd& end : row) price.push_back(stage_price(rows, prices, kind, from, end));
+  for (int stages = 1; stages <= to_go.layers; ++stages) {
+    const double* rest = to_go.rest.data() + to_go.index(stages, kind, 0);
+    double least = kInfinity;
+    if (prices.longest)
+      for (std::size_t i = 0; i < row.size(); ++i) least = std::min(least, std::max(price[i], rest[row[i].to]));
+    else
+      for (std::size_t i = 0; i < row.size(); ++i) least = std::min(least, price[i] + rest[row[i].to]);
+    to_go.start[to_go.index(stages, kind, from)] = least;
+  }
+}
+
+void fill_rest(const StageRows& rows, const Prices& prices, int cut, ToGo& to_go) {
+  const Problem& problem = rows.problem;
+  for (int kind = 0; kind < to_go.kinds; ++kind) {
+    for (int next = 0; next < to_go.kinds; ++next) {
+      if (!can_follow(problem, kind, next)) continue;
+      const double transfer = transfer_s(problem, kind, next, cut);
+      if (transfer == kInfinity || transfer > rows.period_limit_s) continue;
+      const double hop = hop_price(prices, kind, transfer);
+      for (int stages = 1; stages <= to_go.layers - (to_go.closed ? 1 : 0); ++stages) {
+        double& rest = to_go.rest[to_go.index(stages, kind, cut)];
+        rest = std::min(rest, both(prices, hop, to_go.start[to_go.index(stages + 1, next, cut)]));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool fill_to_go(const StageRows& rows, const Prices& prices, const Goal& goal, const Deadline& deadline, ToGo& to_go) {
+  constexpr double kAlways = 3e7;  // so many steps are quicker than anyone's limit
+  size_tables(rows, prices, goal, to_go);
+  const bool check = rows.size() * to_go.layers > kAlways;
+  std::vector<StageEnd> scratch;
+  std::vector<double> price;
+  for (int from = rows.problem.last() - 1; from >= 0; --from) {
+    if (check && deadline.over()) return false;
+    for (int kind = 0; kind < to_go.kinds; ++kind)
+      fill_start(rows, prices, kind, from, rows.row(kind, from, scratch), price, to_go);
+    if (from > 0) fill_rest(rows, prices, from, to_go);
+  }
+  return true;
+}
+
+double least_total(const Prices& prices, const ToGo& to_go) {
+  double least = kInfinity;
+  for (int kind = 0; kind < to_go.kinds; ++kind)
+    least = std::min(least, both(prices, prices.entry[at(kind)], to_go.start[to_go.index(1, kind, 0)]));
+  return least;
+}
+
+namespace {
+
+// The kind to go on with at `cut`, behind `stages` stages of which the last was on `kind` (-1: none).
+int cheapest_next(const StageRows& rows, const Prices& prices, const ToGo& to_go, int stages, int kind, int cut) {
+  int best = -1;
+  double least = kInfinity;
+  for (int next = 0; next < to_go.kinds; ++next) {
+    if (kind >= 0 && !can_follow(rows.problem, kind, next)) continue;
+    const double transfer = kind < 0 ? 0 : transfer_s(rows.problem, kind, next, cut);
+    if (transfer == kInfinity || transfer > rows.period_limit_s) continue;
+    const double first = kind < 0 ? prices.entry[at(next)] : hop_price(prices, kind, transfer);
+    const double price = both(prices, first, to_go.start[to_go.index(stages + 1, next, cut)]);
+    if (price < least) best = next;
+    least = std::min(least, price);
+  }
+  return best;
+}
+
+int cheapest_end(const StageRows& rows, const Prices& prices, const ToGo& to_go, int stages, int kind, int from) {
+  std::vector<StageEnd> scratch;
+  int best = -1;
+  double least = kInfinity;
+  for (const StageEnd& end : rows.row(kind, from, scratch)) {
+    const double price =
+        both(prices, stage_price(rows, prices, kind, from, end), to_go.rest[to_go.index(stages, kind, end.to)]);
+    if (price < least) best = end.to;
+    least = std::min(least, price);
+  }
+  return best;
+}
+
+// How much more than allowed the run uses: of each kind, and (last) of the latency, as a share of what is allowed.
+std::vector<double> excess_of(const Problem& problem, const Stages& run, double latency_s) {
+  std::vector<double> excess;
+  for (const DeviceKind& kind : problem.kinds) excess.push_back(-kind.count());
+  double latency = run.empty() ? 0 : problem.entry_s[at(run.front().kind)];
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    excess[at(run[i].kind)] += 1;
+    latency += compute_s(problem, run[i]);
+    if (i > 0) latency += transfer_s(problem, run[i - 1].kind, run[i].kind, run[i].from);
+  }
+  excess.push_back(latency_s < kInfinity ? latency / latency_s - 1 : 0);
+  return excess;
+}
+
+Prices with_extras(const Problem& problem, const Prices& prices, const std::vector<double>& extra, double latency_s) {
+  Prices sum = prices;
+  const double per_second = latency_s < kInfinity ? extra.back() / latency_s : 0;
+  for (std::size_t k = 0; k < problem.kinds.size(); ++k) {
+    sum.compute[k] += per_second;
+    sum.send[k] += per_second;
+    if (per_second > 0) sum.entry[k] += per_second * problem.entry_s[k];
+    sum.stage[k] += extra[k];
+  }
+  return sum;
+}
+
+double refund_of(const Problem& problem, const std::vector<double>& extra) {
+  double refund = extra.back();
+  for (std::size_t k = 0; k < problem.kinds.size(); ++k) refund += extra[k] * problem.kinds[k].count();
+  return refund;
+}
+
+// One step along the excess, of the length Polyak gives for a bound that is `missing` too low. False: the run the
+// excess is of keeps all limits and uses up what it pays for, so the bound cannot rise.
+bool step(std::vector<double>& extra, std::vector<double> excess, double share, double missing) {
+  double square = 0;
+  for (std::size_t i = 0; i < extra.size(); ++i) {
+    if (extra[i] <= 0 && excess[i] < 0) excess[i] = 0;
+    square += excess[i] * excess[i];
+  }
+  for (std::size_t i = 0; i < extra.size() && square > 0; ++i)
+    extra[i] = std::max(0.0, extra[i] + share * missing / square * excess[i]);
+  return square > 0;
+}
+
+}  // namespace
+
+Stages cheapest_run(const StageRows& rows, const Prices& prices, const ToGo& to_go) {
+  Stages run;
+  int cut = 0, kind = -1;
+  while (cut != rows.problem.last()) {
+    const int stages = static_cast<int>(run.size());
+    kind = cheapest_next(rows, prices, to_go, stages, kind, cut);
+    if (kind < 0) return {};
+    const int to = cheapest_end(rows, prices, to_go, stages + 1, kind, cut);
+    if (to < 0) return {};
+    run.push_back({kind, cut, to});
+    cut = to;
+  }
+  return run;
+}
+
+std::vector<double> most_in_a_stage(const StageRows& rows, const std::vector<double>& weight, double busy_below_s) {
+  std::vector<double> most(rows.problem.kinds.size());
+  std::vector<StageEnd> scratch;
+  for (int kind = 0; kind < static_cast<int>(most.size()); ++kind)
+    for (int from = 0; from < rows.problem.last(); ++from)
+      for (const StageEnd& end : rows.row(kind, from, scratch))
+        if (weight[at(end.to)] - weight[at(from)] > most[at(kind)] && rows.least_busy_s(kind, from, end) < busy_below_s)
+          most[at(kind)] = weight[at(end.to)] - weight[at(from)];
+  return most;
+}
+
+Extras raise_bound(const StageRows& rows, const Prices& prices, const Goal& goal, const Deadline& deadline,
+                   double latency_s, double value) {
+  constexpr double kMostSteps = 3e8;
+  constexpr double kEnough = 1 - 1e-9;
+  const Problem& problem = rows.problem;
+  std::vector<double> extra(problem.kinds.size() + 1);
+  Extras best;
+  best.bound = -kInfinity;
+  double share = 1;
+  int waited = 0;
+  for (double spent = 0; spent < kMostSteps && share > 1e-3 && !deadline.over();) {
+    Extras now;
+    now.prices = with_extras(problem, prices, extra, latency_s);
+    if (!fill_to_go(rows, now.prices, goal, deadline, now.to_go)) break;
+    spent += rows.size() * now.to_go.layers + 1e6;
+    now.refund = refund_of(problem, extra);
+    now.bound = least_total(now.prices, now.to_go) - now.refund;
+    now.device.assign(extra.begin(), extra.end() - 1);
+    now.latency = latency_s < kInfinity ? extra.back() / latency_s : 0;
+    const std::vector<double> excess = excess_of(problem, cheapest_run(rows, now.prices, now.to_go), latency_s);
+    const double missing = (value < kInfinity ? value : now.bound + 0.1 * std::abs(now.bound)) - now.bound;
+    if (now.bound > best.bound) {
+      best = std::move(now);
+      waited = 0;
+    } else if (++waited == 4) {
+      share /= 2;
+      waited = 0;
+    }
+    if (best.bound >= value * kEnough || !step(extra, excess, share, missing)) break;
+  }
+  return best;
+}
+
+}  // namespace cleave
