@@ -10,7 +10,7 @@
 
 #include "ops/core/catalog.h"
 #include "partitioner/infeasible.h"
-#include "partitioner/make_problem.h"
+#include "partitioner/make_plan.h"
 
 namespace cleave {
 
@@ -35,7 +35,7 @@ class Partitioner {
                                      std::chrono::duration<double>(setting.request.time_limit_s))),
         numbers_(numbers_of(setting)),
         whole_(problem_behind(setting, numbers_, 0, std::vector<bool>(setting.swarm.devices.size()))) {
-    name_positions();
+    name_positions(setting, numbers_);
   }
 
   PlanTable run() {
@@ -55,21 +55,6 @@ class Partitioner {
   }
 
  private:
-  // Shares on devices and stages on kinds; what a plan is made of before it has names.
-  struct Found {
-    const SplitFigures* figures = nullptr;
-    std::vector<int> devices;  // of the shares
-    Stages stages;
-    Score score;
-  };
-
-  void name_positions() {
-    std::map<std::string, std::string> renamed;
-    for (const auto& [node, name] : request_.names) renamed[setting_.graph.node(node).name] = name;
-    for (Position& position : numbers_.positions.all)
-      if (const auto name = renamed.find(position.name); name != renamed.end()) position.name = name->second;
-  }
-
   Goal goal(int min_stages, int max_stages, double time_limit_s) const {
     const double left = std::chrono::duration<double>(deadline_ - Clock::now()).count();
     return {request_.latency_limit_s,
@@ -162,17 +147,17 @@ class Partitioner {
       for (int kind = 0; kind < static_cast<int>(sub.problem.kinds.size()); ++kind) {
         const Stages stages{{kind, 0, sub.problem.last()}};
         const Score score = evaluate(sub.problem, stages, request_.period_s);
-        if (best.stages.empty() || is_preferred(score, best.score)) best = {&figures, devices, stages, score};
+        if (best.stages.empty() || is_preferred(score, best.score)) best = {&figures, devices, stages, score, {}};
       }
     });
     if (best.stages.empty()) return;
-    add_row(problem_behind_split(setting_, numbers_, figures, best.devices), best);
+    add_row(problem_behind_split(setting_, numbers_, figures, best.shares), best);
   }
 
   void solve_whole() {
     const Solution solution = objective_.solve(whole_.problem, goal(1, kMaxDevices, request_.time_limit_s));
     note_bound(solution);
-    if (!solution.stages.empty()) add_if_new(whole_, {nullptr, {}, solution.stages, solution.score});
+    if (!solution.stages.empty()) add_if_new(whole_, {nullptr, {}, solution.stages, solution.score, {}});
   }
 
   // The tail behind a split head, cut again.
@@ -184,7 +169,7 @@ class Partitioner {
       note_bound(solution);
       const Plan* best = best_row();
       if (solution.stages.empty() || (best != nullptr && !is_preferred(solution.score, best->score))) return;
-      add_if_new(sub, {&figures, devices, solution.stages, solution.score});
+      add_if_new(sub, {&figures, devices, solution.stages, solution.score, {}});
     });
   }
 
@@ -218,12 +203,12 @@ class Partitioner {
         std::min<int>({static_cast<int>(setting_.swarm.devices.size()), kMaxListedStages, whole_.problem.last()});
     for (int n = 3; n <= most; ++n) {
       const Solution solution = objective_.solve(whole_.problem, goal(n, n, kListedSeconds));
-      if (!solution.stages.empty()) add_if_new(whole_, {nullptr, {}, solution.stages, solution.score});
+      if (!solution.stages.empty()) add_if_new(whole_, {nullptr, {}, solution.stages, solution.score, {}});
     }
   }
 
   void add_if_new(const Subproblem& sub, const Found& found) {
-    Plan plan = plan_of(sub, found);
+    Plan plan = plan_of(setting_, numbers_, sub, found);
     const auto same = [&](const Plan& row) {
       return row.cut == plan.cut && row.split == plan.split && row.stages.size() == plan.stages.size() &&
              std::equal(row.stages.begin(), row.stages.end(), plan.stages.begin(),
@@ -234,7 +219,9 @@ class Partitioner {
     if (std::none_of(table_.rows.begin(), table_.rows.end(), same)) table_.rows.push_back(std::move(plan));
   }
 
-  void add_row(const Subproblem& sub, const Found& found) { table_.rows.push_back(plan_of(sub, found)); }
+  void add_row(const Subproblem& sub, const Found& found) {
+    table_.rows.push_back(plan_of(setting_, numbers_, sub, found));
+  }
 
   const Plan* best_row() const {
     const Plan* best = nullptr;
@@ -268,14 +255,6 @@ class Partitioner {
     if (!numbers_.every_cut) chosen.bound = loose_bound(setting_);
   }
 
-  Plan plan_of(const Subproblem& sub, const Found& found) const;
-  PlanStage share_stage(const Found& found, std::size_t i) const;
-  PlanStage stage_of(const Subproblem& sub, const Stage& stage, int device) const;
-  void add_cuts(const Subproblem& sub, const Found& found, Plan& plan) const;
-  void add_accuracy(const Found& found, Plan& plan) const;
-  std::string misfit_of(const Subproblem& sub, const Found& found) const;
-  std::string cut_name(const Subproblem& sub, const Found& found) const;
-
   const Setting& setting_;
   const PlanRequest& request_;
   const ObjectiveDef& objective_;
@@ -287,108 +266,6 @@ class Partitioner {
   bool all_proven_ = true, has_bound_ = false;
   double bound_ = 0;
 };
-
-PlanStage Partitioner::share_stage(const Found& found, std::size_t i) const {
-  PlanStage stage;
-  stage.device = found.devices[i];
-  stage.share = static_cast<int>(i);
-  stage.to = found.figures->at;
-  stage.compute_s = found.figures->seconds[i][at(setting_.costs.row_of[at(stage.device)])];
-  stage.work = found.figures->work[i];
-  stage.memory_bytes = found.figures->memory_bytes[i];
-  return stage;
-}
-
-PlanStage Partitioner::stage_of(const Subproblem& sub, const Stage& stage, int device) const {
-  PlanStage named;
-  named.device = device;
-  named.from = sub.positions[at(stage.from)];
-  named.to = sub.positions[at(stage.to)];
-  const std::size_t row = at(setting_.costs.row_of[at(device)]);
-  const bool measured = sub.problem.measured_s[at(stage.kind)].count({stage.from, stage.to}) > 0;
-  const std::vector<int>& estimates = numbers_.estimates[row];
-  named.compute_s = {compute_s(sub.problem, stage), !measured && estimates[at(named.to)] > estimates[at(named.from)]};
-  named.work = static_cast<std::int64_t>(numbers_.work[at(named.to)] - numbers_.work[at(named.from)]);
-  named.memory_bytes = static_cast<std::int64_t>(memory_bytes(sub.problem, stage));
-  return named;
-}
-
-void Partitioner::add_cuts(const Subproblem& sub, const Found& found, Plan& plan) const {
-  const Swarm& swarm = setting_.swarm;
-  const int shares = static_cast<int>(found.devices.size());
-  const auto add = [&](int from, int to, double bytes) {
-    const int a = from < 0 ? swarm.source : plan.stages[at(from)].device;
-    const int b = plan.stages[at(to)].device;
-    if (a < 0 || a == b) return;
-    const Link& link = swarm.links[at(a)][at(b)];
-    plan.cuts.push_back({from,
-                         to,
-                         {},
-                         static_cast<std::int64_t>(bytes),
-                         {link_s(swarm, a, b, bytes), link.bandwidth_bps.estimate || link.latency_s.estimate},
-                         link.latency_s.value});
-  };
-  for (int i = 0; i < std::max(shares, 1); ++i) add(-1, i, numbers_.sent_bytes[0]);
-  for (int i = 0; i < shares; ++i) add(i, shares, static_cast<double>(found.figures->sent_bytes[at(i)]));
-  for (int i = shares + 1; i < static_cast<int>(plan.stages.size()); ++i)
-    add(i - 1, i, sub.problem.sent_bytes[at(found.stages[at(i - shares)].from)]);
-}
-
-void Partitioner::add_accuracy(const Found& found, Plan& plan) const {
-  const bool exact = found.figures == nullptr || find(split_catalog(), found.figures->spec.kind)->exact;
-  plan.accuracy_kept = exact;
-  for (const auto& [cut, accuracy] : request_.accuracy) {
-    const bool own =
-        found.figures != nullptr && cut.first == found.figures->spec.to && cut.second == found.figures->spec.ways;
-    if (exact ? cut.second == 1 : own) plan.accuracy = accuracy;
-  }
-}
-
-std::string Partitioner::misfit_of(const Subproblem& sub, const Found& found) const {
-  for (const Stage& stage : found.stages) {
-    const double needed = memory_bytes(sub.problem, stage), limit = sub.problem.kinds[at(stage.kind)].memory_bytes;
-    if (needed > limit)
-      return memory_misfit(setting_, sub.problem.kinds[at(stage.kind)].devices.front(), needed, limit);
-    if (!is_allowed(sub.problem, stage)) return "a pinned layer would run elsewhere";
-  }
-  if (found.score.period_s == kInfinity) return "there is no path between its devices";
-  if (!keeps_latency(found.score))
-    return fmt::format("latency {:.4g} ms is over the limit of {:.4g} ms", 1e3 * found.score.latency_s,
-                       1e3 * request_.latency_limit_s);
-  return "";
-}
-
-std::string Partitioner::cut_name(const Subproblem& sub, const Found& found) const {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < found.stages.size(); ++i)
-    if (i > 0 || found.figures != nullptr)
-      names.push_back(numbers_.positions.all[at(sub.positions[at(found.stages[i].from)])].name);
-  return names.empty() ? "-" : fmt::format("{}", fmt::join(names, " + "));
-}
-
-Plan Partitioner::plan_of(const Subproblem& sub, const Found& found) const {
-  Plan plan;
-  plan.cut = cut_name(sub, found);
-  plan.score = found.score;
-  plan.value = objective_.value(found.score);
-  if (found.figures != nullptr) plan.split = found.figures->spec;
-  for (std::size_t i = 0; i < found.devices.size(); ++i) plan.stages.push_back(share_stage(found, i));
-  std::vector<std::size_t> used(sub.problem.kinds.size());
-  for (const Stage& stage : found.stages)
-    plan.stages.push_back(stage_of(sub, stage, sub.problem.kinds[at(stage.kind)].devices[used[at(stage.kind)]++]));
-  double most = 0;
-  for (PlanStage& stage : plan.stages) {
-    const Device& device = setting_.swarm.devices[at(stage.device)];
-    stage.joules = device.compute_w.value * stage.compute_s.value;
-    stage.memory_limit_bytes = memory_limit(setting_, stage.device);
-    most = std::max(most, stage.joules + device.idle_w.value * (plan.score.period_s - stage.compute_s.value));
-  }
-  plan.frames_per_joule = most > 0 ? 1 / most : 0;
-  plan.misfit = misfit_of(sub, found);
-  add_cuts(sub, found, plan);
-  add_accuracy(found, plan);
-  return plan;
-}
 
 }  // namespace
 
