@@ -9,7 +9,14 @@ namespace cleave {
 
 // Independent streams: one number each, so that two users of one seed never share numbers. Modules count from
 // kModuleStream: module m draws from kModuleStream + m.
-enum : std::uint32_t { kShuffleStream = 1, kInitStream = 2, kDataStream = 3, kTestStream = 4, kModuleStream = 1000 };
+enum : std::uint32_t {
+  kShuffleStream = 1,
+  kInitStream = 2,
+  kDataStream = 3,
+  kTestStream = 4,
+  kSimulateStream = 5,
+  kModuleStream = 1000
+};
 
 // Draws 0, 1, 2 … of one (seed, stream, step). A value: copying it repeats the draws. Not thread safe, cheap to make.
 class Rng {
