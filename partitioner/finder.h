@@ -21,8 +21,8 @@ class Finder {
   Found find(const StageLimits& limits);
   // True when it is proven, at little cost, that nothing is within the limits.
   bool is_hopeless(const StageLimits& limits) { return reach_.is_hopeless(limits); }
-  // Of all plans within the limits, the fastest of those with the fewest stages, if that is cheap to find; else the plan
-  // as it is.
+  // Of all plans within the limits, the fastest of those with the fewest stages, if that is cheap to find; else the
+  // plan as it is.
   Stages tidy(const StageLimits& limits, const Stages& stages) const;
   bool is_over() const { return deadline_.is_over(); }
 

@@ -16,7 +16,7 @@ constexpr const char* kPinnedElsewhere = "a pinned layer would run elsewhere";
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-PlanStage share_stage(const Setting& setting, const Found& found, std::size_t i) {
+PlanStage share_stage(const Setting& setting, const PlanParts& found, std::size_t i) {
   PlanStage stage;
   stage.device = found.shares[i];
   stage.share = static_cast<int>(i);
@@ -42,7 +42,8 @@ PlanStage stage_of(const Setting& setting, const Numbers& numbers, const Subprob
   return named;
 }
 
-void add_cuts(const Setting& setting, const Numbers& numbers, const Subproblem& sub, const Found& found, Plan& plan) {
+void add_cuts(const Setting& setting, const Numbers& numbers, const Subproblem& sub, const PlanParts& found,
+              Plan& plan) {
   const Swarm& swarm = setting.swarm;
   const int shares = static_cast<int>(found.shares.size());
   const auto add = [&](int from, int to, double bytes) {
@@ -63,7 +64,7 @@ void add_cuts(const Setting& setting, const Numbers& numbers, const Subproblem& 
     add(i - 1, i, sub.problem.sent_bytes[at(found.stages[at(i - shares)].from)]);
 }
 
-void add_accuracy(const Setting& setting, const Found& found, Plan& plan) {
+void add_accuracy(const Setting& setting, const PlanParts& found, Plan& plan) {
   const bool exact = found.figures == nullptr || find(split_catalog(), found.figures->spec.kind)->exact;
   plan.accuracy_kept = exact;
   for (const auto& [cut, accuracy] : setting.request.accuracy) {
@@ -74,7 +75,7 @@ void add_accuracy(const Setting& setting, const Found& found, Plan& plan) {
 }
 
 // Of a split head: memory, and pins: whoever is pinned to the head is in it, whoever is pinned behind it is not.
-std::string share_misfit(const Setting& setting, const Numbers& numbers, const Found& found) {
+std::string share_misfit(const Setting& setting, const Numbers& numbers, const PlanParts& found) {
   if (found.figures == nullptr) return "";
   for (std::size_t i = 0; i < found.shares.size(); ++i)
     if (const std::int64_t limit = memory_limit(setting, found.shares[i]); found.figures->memory_bytes[i] > limit)
@@ -88,7 +89,7 @@ std::string share_misfit(const Setting& setting, const Numbers& numbers, const F
   return "";
 }
 
-std::string misfit_of(const Setting& setting, const Numbers& numbers, const Subproblem& sub, const Found& found) {
+std::string misfit_of(const Setting& setting, const Numbers& numbers, const Subproblem& sub, const PlanParts& found) {
   if (std::string misfit = share_misfit(setting, numbers, found); !misfit.empty()) return misfit;
   for (std::size_t i = 0; i < found.stages.size(); ++i) {
     const Stage& stage = found.stages[i];
@@ -105,7 +106,7 @@ std::string misfit_of(const Setting& setting, const Numbers& numbers, const Subp
   return "";
 }
 
-std::string cut_name(const Numbers& numbers, const Subproblem& sub, const Found& found) {
+std::string cut_name(const Numbers& numbers, const Subproblem& sub, const PlanParts& found) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < found.stages.size(); ++i)
     if (i > 0 || found.figures != nullptr)
@@ -115,7 +116,7 @@ std::string cut_name(const Numbers& numbers, const Subproblem& sub, const Found&
 
 }  // namespace
 
-Plan plan_of(const Setting& setting, const Numbers& numbers, const Subproblem& sub, const Found& found) {
+Plan plan_of(const Setting& setting, const Numbers& numbers, const Subproblem& sub, const PlanParts& found) {
   Plan plan;
   plan.cut = cut_name(numbers, sub, found);
   plan.score = found.score;

@@ -8,7 +8,7 @@
 namespace cleave {
 
 // What a plan is made of before it has names.
-struct Found {
+struct PlanParts {
   const SplitFigures* figures = nullptr;  // of a split head; null = none
   std::vector<int> shares;                // the devices of its shares
   Stages stages;                          // of `sub.problem`, behind the head
@@ -17,7 +17,7 @@ struct Found {
 };
 
 // Returns the plan with its figures. `sub` is what stands behind position 0, or behind the split head.
-Plan plan_of(const Setting& setting, const Numbers& numbers, const Subproblem& sub, const Found& found);
+Plan plan_of(const Setting& setting, const Numbers& numbers, const Subproblem& sub, const PlanParts& found);
 
 // Calls the positions as placement.cuts.after does.
 void name_positions(const Setting& setting, Numbers& numbers);

@@ -73,7 +73,6 @@ Positions positions_of(const Setting& setting, bool* every_cut) {
 
 void add_seconds(const Setting& setting, Numbers& numbers) {
   const std::size_t nodes = setting.graph.nodes.size();
-  const std::map<std::int32_t, int> prefixes = prefix_positions(numbers.positions, nodes);
   for (std::size_t row = 0; row < setting.costs.seconds.size(); ++row) {
     const std::vector<Figure>& seconds = setting.costs.seconds[row];
     numbers.done_s.push_back(
@@ -82,9 +81,9 @@ void add_seconds(const Setting& setting, Numbers& numbers) {
         done_sums<int>(numbers.positions, nodes, [&](std::size_t i) { return seconds[i].estimate ? 1 : 0; }));
     numbers.measured_s.emplace_back();
     for (const SegmentCost& segment : setting.costs.segments[row]) {
-      const auto from = prefixes.find(segment.first - 1);
-      const auto to = prefixes.find(segment.last);
-      if (from != prefixes.end() && to != prefixes.end())
+      const auto from = numbers.prefixes.find(segment.first - 1);
+      const auto to = numbers.prefixes.find(segment.last);
+      if (from != numbers.prefixes.end() && to != numbers.prefixes.end())
         numbers.measured_s.back()[{from->second, to->second}] = segment.seconds;
     }
   }
@@ -268,6 +267,7 @@ bool is_same_kind(const Setting& setting, int a, int b) {
 Numbers numbers_of(const Setting& setting) {
   Numbers numbers;
   numbers.positions = positions_of(setting, &numbers.every_cut);
+  numbers.prefixes = prefix_positions(numbers.positions, setting.graph.nodes.size());
   add_seconds(setting, numbers);
   add_bytes(setting, numbers);
   for (const auto& [pinned, device] : setting.request.pins) {
@@ -282,15 +282,8 @@ Numbers numbers_of(const Setting& setting) {
 }
 
 int position_of(const Numbers& numbers, NodeId to) {
-  const std::size_t nodes = numbers.positions.all.back().done.size() * 64;
-  for (std::size_t p = 0; p < numbers.positions.all.size(); ++p) {
-    const Position& position = numbers.positions.all[p];
-    if (!is_done(position, index_of(to))) continue;
-    bool prefix = true;
-    for (std::size_t i = 0; i < nodes && prefix; ++i) prefix = is_done(position, i) == (i <= index_of(to));
-    if (prefix) return static_cast<int>(p);
-  }
-  return -1;
+  const auto position = numbers.prefixes.find(static_cast<std::int32_t>(to));
+  return position == numbers.prefixes.end() ? -1 : position->second;
 }
 
 Subproblem problem_behind(const Setting& setting, const Numbers& numbers, int from, const std::vector<bool>& taken) {

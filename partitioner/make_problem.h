@@ -21,7 +21,8 @@ struct Setting {
 // The figures at every position, whoever does the work. Rows are those of the cost table.
 struct Numbers {
   Positions positions;
-  bool every_cut = true;                                          // false: cuts along the file's order only
+  std::map<std::int32_t, int> prefixes;  // index of a node -> the position at which all up to it is done, in file order
+  bool every_cut = true;                 // false: cuts along the file's order only
   std::vector<std::vector<double>> done_s;                        // [row][position]
   std::vector<std::vector<int>> estimates;                        // [row][position]: nodes done, of these estimated
   std::vector<std::map<std::pair<int, int>, double>> measured_s;  // [row]

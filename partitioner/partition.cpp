@@ -42,7 +42,8 @@ class Partitioner {
     add_single();
     for (const SplitSpec& spec : request_.splits)
       if (spec.ways > 1) splits_.push_back(split_figures(setting_, numbers_, spec));
-    for (int p = 1; p < whole_.problem.last(); ++p) {
+    for (const auto& [node, p] : numbers_.prefixes) {
+      if (p == 0 || p == whole_.problem.last()) continue;
       add_cut(p);
       for (const SplitFigures& figures : splits_)
         if (figures.at == p) add_split(figures);
@@ -80,7 +81,7 @@ class Partitioner {
   }
 
   void add_single() {
-    Found best;
+    PlanParts best;
     for (int kind = 0; kind < static_cast<int>(whole_.problem.kinds.size()); ++kind)
       consider(whole_.problem, {{kind, 0, whole_.problem.last()}}, best);
     add_row(whole_, best);
@@ -88,7 +89,7 @@ class Partitioner {
 
   void add_cut(int p) {
     const int kinds = static_cast<int>(whole_.problem.kinds.size());
-    Found best;
+    PlanParts best;
     for (int head = 0; head < kinds; ++head)
       for (int tail = 0; tail < kinds; ++tail)
         if (head != tail || whole_.problem.kinds[at(head)].count() > 1)
@@ -96,7 +97,7 @@ class Partitioner {
     if (!best.stages.empty()) add_row(whole_, best);
   }
 
-  void consider(const Problem& problem, Stages stages, Found& best) const {
+  void consider(const Problem& problem, Stages stages, PlanParts& best) const {
     const Score score = evaluate(problem, stages, request_.period_s);
     if (!best.stages.empty() && !is_preferred(score, best.score)) return;
     best.stages = std::move(stages);
@@ -140,7 +141,7 @@ class Partitioner {
   }
 
   void add_split(const SplitFigures& figures) {
-    Found best;
+    PlanParts best;
     best.figures = &figures;
     for_each_head(figures, [&](const std::vector<int>& devices) {
       const Subproblem sub = problem_behind_split(setting_, numbers_, figures, devices);
@@ -207,7 +208,7 @@ class Partitioner {
     }
   }
 
-  void add_if_new(const Subproblem& sub, const Found& found) {
+  void add_if_new(const Subproblem& sub, const PlanParts& found) {
     Plan plan = plan_of(setting_, numbers_, sub, found);
     const auto same = [&](const Plan& row) {
       return row.cut == plan.cut && row.split == plan.split && row.stages.size() == plan.stages.size() &&
@@ -219,7 +220,7 @@ class Partitioner {
     if (std::none_of(table_.rows.begin(), table_.rows.end(), same)) table_.rows.push_back(std::move(plan));
   }
 
-  void add_row(const Subproblem& sub, const Found& found) {
+  void add_row(const Subproblem& sub, const PlanParts& found) {
     table_.rows.push_back(plan_of(setting_, numbers_, sub, found));
   }
 

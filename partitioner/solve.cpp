@@ -25,7 +25,7 @@ constexpr std::array kObjectives = {
     ObjectiveDef{"lifetime", "the most frames until the first battery is empty", "frames", true,
                  [](const Score& score) { return score.frames; }, solve_lifetime},
     ObjectiveDef{"balance", "the shortest stage as long as the longest, on two devices or more", "", true,
-                 [](const Score& score) { return score.balance; }, solve_balance},
+                 [](const Score& score) { return score.devices > 1 ? score.balance : 0; }, solve_balance},
 };
 
 }  // namespace

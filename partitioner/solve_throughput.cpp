@@ -12,7 +12,7 @@ namespace cleave {
 
 namespace {
 
-constexpr double kManySteps = 1e8;       // for one of some twenty questions
+constexpr double kManySteps = 1e8;    // for one of some twenty questions
 constexpr double kAlike = 1 + 2e-13;  // times that differ by rounding only
 
 Solution by_search(const Problem& problem, const Goal& goal) {
