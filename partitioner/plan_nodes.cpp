@@ -26,7 +26,10 @@ struct PlanGraph {
 PlanGraph plan_graph(const Graph& graph, const Plan& plan) {
   PlanGraph made;
   if (plan.split) made.split = split_of(graph, *plan.split);
-  else made.split = {graph, std::vector<int>(graph.nodes.size(), -1), NodeId::none, {}};
+  else {
+    made.split.graph = graph;
+    made.split.share_of.assign(graph.nodes.size(), -1);
+  }
   std::map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) index[graph.nodes[i].name] = i;
   for (std::size_t i = 0; i < made.split.graph.nodes.size(); ++i) {
