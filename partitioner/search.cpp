@@ -132,7 +132,7 @@ Search::Search(const Problem& problem, Minimise what, const Goal& goal, double p
       period_limit_s_(period_limit_s),
       most_labels_(most_labels),
       deadline_(goal),
-      rows_(problem, period_limit_s),
+      rows_(problem, period_limit_s, deadline_),
       prices_(prices_of(problem, what, period_limit_s)),
       busy_counts_(what == Minimise::period || period_limit_s < kInfinity),
       start_cost_(constant_cost(problem, what, goal)),
@@ -143,6 +143,7 @@ Search::Search(const Problem& problem, Minimise what, const Goal& goal, double p
 
 // False: the time was over first.
 bool Search::prepare() {
+  if (!rows_.is_complete()) return false;
   Goal free = goal_;
   free.min_stages = 1;
   free.max_stages = kMaxDevices;
@@ -323,37 +324,44 @@ void Search::finish(const Label& last) {
   best_.value = value;
 }
 
-void narrow(std::vector<Child>& children, std::size_t width) {
-  std::sort(children.begin(), children.end(), [](const Child& a, const Child& b) {
-    return a.bound != b.bound ? a.bound < b.bound : a.label.position > b.label.position;
-  });
-  std::vector<Child> kept;
-  for (const Child& child : children) {
-    const auto same = [&](const Child& other) {
-      return other.label.used == child.label.used && other.label.kind == child.label.kind &&
-             other.label.position == child.label.position;
-    };
-    if (kept.size() == width) break;
-    if (std::none_of(kept.begin(), kept.end(), same)) kept.push_back(child);
+// Adds to the `width` children of the least bounds.
+void insert(std::vector<Child>& kept, const Child& child, std::size_t width) {
+  const auto before = [](const Child& a, const Child& b) {
+    return a.bound != b.bound ? a.bound < b.bound : a.label.stages < b.label.stages;
+  };
+  if (kept.size() == width && !before(child, kept.back())) return;
+  for (Child& other : kept) {
+    if (other.label.used != child.label.used || other.label.kind != child.label.kind) continue;
+    if (!before(child, other)) return;
+    kept.erase(kept.begin() + (&other - kept.data()));
+    break;
   }
-  children = std::move(kept);
+  if (kept.size() == width) kept.pop_back();
+  kept.insert(std::upper_bound(kept.begin(), kept.end(), child, before), child);
 }
 
-// Goes on with the best `width` partial plans of 1, 2, … stages.
+// From position to position, goes on with the `width` partial plans of the least bounds that end there.
 void Search::beam(std::size_t width) {
-  std::vector<Child> children;
-  starts(children);
-  for (std::size_t first = 0; !children.empty();) {
-    narrow(children, width);
-    for (const Child& child : children) table_.labels.push_back(child.label);
-    children.clear();
-    const std::size_t behind = table_.labels.size();
-    for (; first < behind; ++first) {
-      const Label label = table_.labels[first];
-      double above = 0;
-      if (label.ended) add_hops(label, static_cast<std::int32_t>(first), children);
-      else add_stages(static_cast<std::int32_t>(first), -kInfinity, kInfinity, children, &above);
+  constexpr std::size_t kAlways = 10000;  // so many stages are quicker than anyone's limit
+  std::vector<std::vector<Child>> ended(at(problem_.positions));
+  std::vector<Child> children, chosen;
+  for (int position = 0; position < problem_.last(); ++position) {
+    if (table_.labels.size() > kAlways && deadline_.over()) break;
+    if (position == 0) starts(children);
+    for (const Child& child : ended[at(position)]) {
+      table_.labels.push_back(child.label);
+      add_hops(child.label, static_cast<std::int32_t>(table_.labels.size()) - 1, children);
     }
+    chosen.clear();
+    for (const Child& child : children) insert(chosen, child, width);
+    children.clear();
+    for (const Child& child : chosen) {
+      double above = 0;
+      table_.labels.push_back(child.label);
+      add_stages(static_cast<std::int32_t>(table_.labels.size()) - 1, -kInfinity, kInfinity, children, &above);
+    }
+    for (const Child& child : children) insert(ended[at(child.label.position)], child, width);
+    children.clear();
   }
   table_.labels.clear();
 }
@@ -416,7 +424,7 @@ void Search::search_all() {
 }
 
 Solution Search::run() {
-  constexpr std::size_t kQuick = 12, kWide = 96;
+  constexpr std::size_t kQuick = 4, kWide = 16;
   best_.bound = start_cost_;
   if (!prepare()) return best_;
   beam(kQuick);

@@ -9,9 +9,10 @@ namespace cleave {
 namespace {
 
 // Above these, rows are made when asked for, and tables have fewer layers.
-constexpr double kKeptStages = 2.5e6;
+constexpr std::size_t kKeptStages = 2500000;
 constexpr double kMostLayerEntries = 4e6;
 constexpr double kMostLayerSteps = 4e8;
+constexpr double kAlways = 3e7;  // so many steps are quicker than anyone's time limit
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -38,14 +39,36 @@ Deadline::Deadline(const Goal& goal) : stop_(goal.stop) {
 
 bool Deadline::over() const { return (stop_ != nullptr && stop_->load()) || std::chrono::steady_clock::now() >= end_; }
 
-StageRows::StageRows(const Problem& of, double limit_s) : problem(of), period_limit_s(limit_s) {
-  const std::size_t kinds = problem.kinds.size(), positions = at(problem.positions);
-  least_receive_s_.assign(kinds * positions, kInfinity);
+StageRows::StageRows(const Problem& of, double limit_s, const Deadline& deadline)
+    : problem(of), period_limit_s(limit_s) {
+  const int kinds = static_cast<int>(problem.kinds.size());
+  size_ = static_cast<double>(kinds) * problem.positions * problem.positions / 2;
+  find_least_transfers();
+  pinned_.assign(at(problem.positions), 0);
+  for (const std::vector<int>& done : problem.pinned)
+    for (std::size_t p = 0; p < done.size(); ++p) pinned_[p] += done[p];
+  std::vector<StageEnd> ends;
+  for (int kind = 0; kind < kinds; ++kind) {
+    if (size_ > kAlways && deadline.over()) return;
+    for (int from = 0; from < problem.positions; ++from) {
+      ends.clear();
+      fill(kind, from, ends);
+      rows_.push_back(row_of(kind, from, ends));
+      if (rows_.back().plain || ends_.size() + ends.size() > kKeptStages) continue;
+      rows_.back().kept = ends_.size();
+      ends_.insert(ends_.end(), ends.begin(), ends.end());
+    }
+  }
+}
+
+void StageRows::find_least_transfers() {
+  const int kinds = static_cast<int>(problem.kinds.size());
+  least_receive_s_.assign(at(kinds) * at(problem.positions), kInfinity);
   least_send_s_ = least_receive_s_;
-  for (int kind = 0; kind < static_cast<int>(kinds); ++kind) {
-    for (int cut = 1; cut < problem.last(); ++cut) {
-      for (int other = 0; other < static_cast<int>(kinds); ++other) {
-        if (!can_follow(problem, kind, other)) continue;
+  for (int kind = 0; kind < kinds; ++kind) {
+    for (int other = 0; other < kinds; ++other) {
+      if (!can_follow(problem, kind, other)) continue;
+      for (int cut = 1; cut < problem.last(); ++cut) {
         double& receive = least_receive_s_[index(kind, cut)];
         double& send = least_send_s_[index(kind, cut)];
         receive = std::min(receive, transfer_s(problem, other, kind, cut));
@@ -55,30 +78,31 @@ StageRows::StageRows(const Problem& of, double limit_s) : problem(of), period_li
     least_receive_s_[index(kind, 0)] = problem.entry_s[at(kind)];
     least_send_s_[index(kind, problem.last())] = 0;
   }
-  pinned_.assign(positions, 0);
-  for (const std::vector<int>& done : problem.pinned)
-    for (std::size_t p = 0; p < positions; ++p) pinned_[p] += done[p];
-  size_ = static_cast<double>(kinds) * static_cast<double>(positions) * static_cast<double>(positions) / 2;
-  if (size_ > kKeptStages) return;
-  std::vector<std::size_t> first;
-  for (int kind = 0; kind < static_cast<int>(kinds); ++kind)
-    for (int from = 0; from < problem.positions; ++from) {
-      first.push_back(ends_.size());
-      fill(kind, from, ends_);
-    }
-  first.push_back(ends_.size());
-  first_ = std::move(first);
 }
 
-std::size_t StageRows::index(int kind, int position) const { return at(kind) * at(problem.positions) + at(position); }
+StageRows::Row StageRows::row_of(int kind, int from, const std::vector<StageEnd>& ends) const {
+  Row row;
+  row.count = ends.size();
+  if (ends.empty()) return row;
+  row.first = ends.front().to;
+  row.last = ends.back().to;
+  const auto measured = problem.measured_s[at(kind)].lower_bound({from, 0});
+  const bool has_measured = measured != problem.measured_s[at(kind)].end() && measured->first.first == from;
+  row.plain = !has_measured && row.last - row.first + 1 == static_cast<int>(ends.size());
+  return row;
+}
 
 std::span<const StageEnd> StageRows::row(int kind, int from, std::vector<StageEnd>& scratch) const {
-  if (!first_.empty()) {
-    const std::size_t row = index(kind, from);
-    return {ends_.data() + first_[row], first_[row + 1] - first_[row]};
-  }
+  const Row& row = about(kind, from);
+  if (row.kept < ends_.size()) return {ends_.data() + row.kept, row.count};
   scratch.clear();
-  fill(kind, from, scratch);
+  if (row.count == 0) return {};
+  if (!row.plain) {
+    fill(kind, from, scratch);
+    return scratch;
+  }
+  const double* done = problem.done_s[at(kind)].data();
+  for (int to = row.first; to <= row.last; ++to) scratch.push_back({to, done[to] - done[from]});
   return scratch;
 }
 
@@ -153,23 +177,65 @@ double hop_price(const Prices& prices, int kind, double transfer_seconds) {
 
 double both(const Prices& prices, double a, double b) { return prices.longest ? std::max(a, b) : a + b; }
 
-// `price` is scratch: of the row's stages.
-void fill_start(const StageRows& rows, const Prices& prices, int kind, int from, std::span<const StageEnd> row,
-                std::vector<double>& price, ToGo& to_go) {
+// The least of sums[first … last]; four at a time, as each minimum waits for the one before it.
+double least_of(const double* sums, int first, int last) {
+  double a = kInfinity, b = a, c = a, d = a;
+  int i = first;
+  for (; i + 3 <= last; i += 4) {
+    a = std::min(a, sums[i]);
+    b = std::min(b, sums[i + 1]);
+    c = std::min(c, sums[i + 2]);
+    d = std::min(d, sums[i + 3]);
+  }
+  for (; i <= last; ++i) a = std::min(a, sums[i]);
+  return std::min(std::min(a, b), std::min(c, d));
+}
+
+// The tables while they are filled, from the last position back.
+struct Filling {
+  const StageRows& rows;
+  const Prices& prices;
+  ToGo& to_go;
+  std::vector<double> sums;       // as `rest`, and the price of all compute up to there
+  std::vector<double> price;      // of a row's stages
+  std::vector<StageEnd> scratch;  // a row
+
+  double done_price(int kind, int position) const {
+    return rows.problem.done_s[at(kind)][at(position)] * prices.compute[at(kind)];
+  }
+  void start(int kind, int from);
+  void plain_start(int kind, int from);
+  void rest(int cut);
+  void sum(int position);
+};
+
+void Filling::plain_start(int kind, int from) {
+  const StageRows::Row& row = rows.about(kind, from);
+  for (int stages = 1; stages <= to_go.layers; ++stages) {
+    const double* behind = sums.data() + to_go.index(stages, kind, 0);
+    to_go.start[to_go.index(stages, kind, from)] =
+        least_of(behind, row.first, row.last) - done_price(kind, from) + prices.stage[at(kind)];
+  }
+}
+
+void Filling::start(int kind, int from) {
+  if (rows.about(kind, from).count == 0) return;
+  if (!prices.longest && rows.about(kind, from).plain) return plain_start(kind, from);
+  const std::span<const StageEnd> row = rows.row(kind, from, scratch);
   price.clear();
   for (const StageEnd& end : row) price.push_back(stage_price(rows, prices, kind, from, end));
   for (int stages = 1; stages <= to_go.layers; ++stages) {
-    const double* rest = to_go.rest.data() + to_go.index(stages, kind, 0);
+    const double* behind = to_go.rest.data() + to_go.index(stages, kind, 0);
     double least = kInfinity;
     if (prices.longest)
-      for (std::size_t i = 0; i < row.size(); ++i) least = std::min(least, std::max(price[i], rest[row[i].to]));
+      for (std::size_t i = 0; i < row.size(); ++i) least = std::min(least, std::max(price[i], behind[row[i].to]));
     else
-      for (std::size_t i = 0; i < row.size(); ++i) least = std::min(least, price[i] + rest[row[i].to]);
+      for (std::size_t i = 0; i < row.size(); ++i) least = std::min(least, price[i] + behind[row[i].to]);
     to_go.start[to_go.index(stages, kind, from)] = least;
   }
 }
 
-void fill_rest(const StageRows& rows, const Prices& prices, int cut, ToGo& to_go) {
+void Filling::rest(int cut) {
   const Problem& problem = rows.problem;
   for (int kind = 0; kind < to_go.kinds; ++kind) {
     for (int next = 0; next < to_go.kinds; ++next) {
@@ -178,26 +244,34 @@ void fill_rest(const StageRows& rows, const Prices& prices, int cut, ToGo& to_go
       if (transfer == kInfinity || transfer > rows.period_limit_s) continue;
       const double hop = hop_price(prices, kind, transfer);
       for (int stages = 1; stages <= to_go.layers - (to_go.closed ? 1 : 0); ++stages) {
-        double& rest = to_go.rest[to_go.index(stages, kind, cut)];
-        rest = std::min(rest, both(prices, hop, to_go.start[to_go.index(stages + 1, next, cut)]));
+        double& least = to_go.rest[to_go.index(stages, kind, cut)];
+        least = std::min(least, both(prices, hop, to_go.start[to_go.index(stages + 1, next, cut)]));
       }
     }
   }
 }
 
+void Filling::sum(int position) {
+  if (prices.longest) return;
+  for (int stages = 1; stages <= to_go.layers; ++stages)
+    for (int kind = 0; kind < to_go.kinds; ++kind) {
+      const std::size_t row = to_go.index(stages, kind, position);
+      sums[row] = to_go.rest[row] + done_price(kind, position);
+    }
+}
+
 }  // namespace
 
 bool fill_to_go(const StageRows& rows, const Prices& prices, const Goal& goal, const Deadline& deadline, ToGo& to_go) {
-  constexpr double kAlways = 3e7;  // so many steps are quicker than anyone's limit
   size_tables(rows, prices, goal, to_go);
   const bool check = rows.size() * to_go.layers > kAlways;
-  std::vector<StageEnd> scratch;
-  std::vector<double> price;
+  Filling filling{rows, prices, to_go, to_go.rest, {}, {}};
+  filling.sum(rows.problem.last());
   for (int from = rows.problem.last() - 1; from >= 0; --from) {
     if (check && deadline.over()) return false;
-    for (int kind = 0; kind < to_go.kinds; ++kind)
-      fill_start(rows, prices, kind, from, rows.row(kind, from, scratch), price, to_go);
-    if (from > 0) fill_rest(rows, prices, from, to_go);
+    for (int kind = 0; kind < to_go.kinds; ++kind) filling.start(kind, from);
+    if (from > 0) filling.rest(from);
+    filling.sum(from);
   }
   return true;
 }

@@ -30,10 +30,22 @@ struct StageEnd {
 // All stages that memory, pins, paths and the period limit allow, whatever comes before and behind them.
 class StageRows {
  public:
-  StageRows(const Problem& problem, double period_limit_s);
+  StageRows(const Problem& problem, double period_limit_s, const Deadline& deadline);
 
-  // Ascending ends; into `scratch`, unless the problem is small enough to keep all.
+  // False: the time was over before all was known, and nothing here is to be used.
+  bool is_complete() const {
+    return rows_.size() == problem.kinds.size() * static_cast<std::size_t>(problem.positions);
+  }
+  // Ascending ends. May use `scratch` for them.
   std::span<const StageEnd> row(int kind, int from, std::vector<StageEnd>& scratch) const;
+  // A row that is all positions first … last, none of them measured.
+  struct Row {
+    int first = 0, last = -1;
+    bool plain = false;
+    std::size_t kept = static_cast<std::size_t>(-1);  // where in ends_ it begins
+    std::size_t count = 0;
+  };
+  const Row& about(int kind, int from) const { return rows_[index(kind, from)]; }
   // The least time the device can be busy with a stage, wherever its input comes from and its output goes to.
   double least_busy_s(int kind, int from, const StageEnd& end) const;
   // Pairs of positions times kinds: what a walk over all rows costs.
@@ -43,14 +55,19 @@ class StageRows {
   const double period_limit_s;
 
  private:
+  void find_least_transfers();
   void fill(int kind, int from, std::vector<StageEnd>& out) const;
-  std::size_t index(int kind, int at) const;
+  Row row_of(int kind, int from, const std::vector<StageEnd>& ends) const;
+  std::size_t index(int kind, int position) const {
+    return static_cast<std::size_t>(kind) * static_cast<std::size_t>(problem.positions) +
+           static_cast<std::size_t>(position);
+  }
   bool is_kept(int kind, int from, const StageEnd& end) const;
 
   std::vector<double> least_receive_s_, least_send_s_;  // [kind × position]
   std::vector<int> pinned_;                             // [position]: nodes done that are pinned to any kind
-  std::vector<StageEnd> ends_;                          // all rows, one after the other
-  std::vector<std::size_t> first_;  // [kind × position]: of `ends_`; empty = rows are made when asked for
+  std::vector<StageEnd> ends_;                          // of rows that are not plain, while they are few
+  std::vector<Row> rows_;                               // [kind × position]
   double size_ = 0;
 };
 
