@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ops/core/params.h"
+#include "ops/core/part.h"
 #include "ops/core/tensor.h"
 
 namespace cleave {
@@ -105,7 +106,8 @@ struct UpdateArgs {
   float* slices;                   // to be written: the new values of the changed channels, as UpdateInput::slices
 };
 
-// Thrown by `infer` and `weights`: the shapes or parameters do not fit. The caller adds node, file and line.
+// Thrown by `infer`, `weights`, `part` and `branch`: the shapes or parameters do not fit. The caller adds node, file
+// and line.
 class OpError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -139,6 +141,13 @@ struct OpDef {
   // Recomputes the changed channels of a block from the old values and the changes; equals `forward` up to rounding.
   // Where all channels of all inputs changed it reads neither old values nor the old output.
   void (*update)(const UpdateArgs& args) = nullptr;
+
+  // Horizontal splits: how to compute the part `wanted` of the output from parts of the inputs (of these types), to the
+  // same bits. Throws OpError, or is null, where every part needs all of the inputs; not asked for the whole output.
+  OpPart (*part)(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) = nullptr;
+  // The parameters in one of `ways` branches, which have 1/ways of the channels each; `whole_input`: of those of the
+  // network's input. Throws OpError where they do not divide. Null: no parameter counts channels.
+  Params (*branch)(const Params& params, std::int64_t ways, bool whole_input) = nullptr;
 
   bool elementwise = false;  // output[i] depends on input[i] only: may run in place and be fused into its producer
 };

@@ -41,6 +41,7 @@ constinit const OpDef kAdd = {.name = "add",
                               .weights = nullptr,
                               .cost = traffic_cost,
                               .pack = nullptr,
-                              .forward = forward};
+                              .forward = forward,
+                              .part = part_alike};
 
 }  // namespace cleave

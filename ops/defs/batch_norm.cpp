@@ -67,6 +67,7 @@ constinit const OpDef kBatchNorm = {.name = "batch_norm",
                                     .weights = weights,
                                     .cost = cost,
                                     .pack = pack,
-                                    .forward = forward};
+                                    .forward = forward,
+                                    .part = part_alike};
 
 }  // namespace cleave

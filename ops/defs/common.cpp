@@ -146,4 +146,13 @@ Cost traffic_cost(const Params&, std::span<const TensorType> inputs, const Tenso
   return traffic(inputs, output, batch);
 }
 
+OpPart part_alike(const Params& params, std::span<const TensorType> inputs, PartAxis, Range wanted) {
+  return {params, wanted, std::vector<Range>(inputs.size(), wanted)};
+}
+
+std::int64_t branch_share(const char* what, std::int64_t count, std::int64_t ways) {
+  if (count % ways != 0) throw OpError(fmt::format("cannot divide {}: {} into {} branches", what, count, ways));
+  return count / ways;
+}
+
 }  // namespace cleave

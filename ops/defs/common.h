@@ -47,4 +47,9 @@ LayerArrays layer_arrays(const LayerWeights& weights, bool bias);
 Cost traffic_cost(const Params& params, std::span<const TensorType> inputs, const TensorType& output,
                   const WeightType& type, std::int64_t batch);
 
+// `part` of ops that compute every channel and row of the output from the same one of each input.
+OpPart part_alike(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted);
+// Returns count / ways. Throws OpError "cannot divide WHAT: COUNT …" where that is not whole.
+std::int64_t branch_share(const char* what, std::int64_t count, std::int64_t ways);
+
 }  // namespace cleave

@@ -56,6 +56,19 @@ void forward(const ForwardArgs& args) {
   }
 }
 
+OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) {
+  OpPart part = part_alike(params, inputs, axis, wanted);
+  if (params.integer("axis", 0) != static_cast<std::int64_t>(axis)) return part;
+  std::int64_t done = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::int64_t size = size_along(inputs[i].shape, axis);
+    part.inputs[i] = {std::clamp<std::int64_t>(wanted.from - done, 0, size),
+                      std::clamp<std::int64_t>(wanted.to - done, 0, size)};
+    done += size;
+  }
+  return part;
+}
+
 }  // namespace
 
 // - concat: {axis: 0}
@@ -69,6 +82,7 @@ constinit const OpDef kConcat = {.name = "concat",
                                  .weights = nullptr,
                                  .cost = traffic_cost,
                                  .pack = nullptr,
-                                 .forward = forward};
+                                 .forward = forward,
+                                 .part = part};
 
 }  // namespace cleave

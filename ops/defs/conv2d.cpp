@@ -19,6 +19,8 @@ namespace cleave {
 
 namespace {
 
+constexpr std::int64_t kMaxPadding = 255;
+
 constexpr FieldDef kFields[] = {
     {.name = "filters", .kind = Kind::integer, .doc = "output channels", .required = true, .min = 1, .max = 1e6},
     {.name = "kernel",
@@ -33,8 +35,13 @@ constexpr FieldDef kFields[] = {
      .doc = "zeros on each side; same: as many as give ceil(size / stride) outputs; valid: none",
      .fallback = "0",
      .min = 0,
-     .max = 255,
+     .max = kMaxPadding,
      .words = "same|valid"},
+    {.name = "padding_rows",
+     .kind = Kind::integers,
+     .doc = "[above, below]: zeros in the rows, where not as in the columns",
+     .min = 0,
+     .max = kMaxPadding},
     {.name = "groups",
      .kind = Kind::integer,
      .doc = "parts of the channels that do not see each other",
@@ -71,7 +78,14 @@ WindowAxis window(const Params& params, std::int64_t in) {
   const std::int64_t size = params.integer("kernel");
   const std::int64_t stride = params.integer("stride", 1);
   if (params.text("padding") == "same") return same_axis(in, size, stride);
-  return padded_axis("a kernel", in, size, stride, params.integer("padding", 0));
+  const std::int64_t padding = params.integer("padding", 0);
+  return padded_axis("a kernel", in, size, stride, {padding, padding});
+}
+
+WindowAxis row_window(const Params& params, std::int64_t in) {
+  if (!params.has("padding_rows")) return window(params, in);
+  return padded_axis("a kernel", in, params.integer("kernel"), params.integer("stride", 1),
+                     row_margins(params, "padding_rows", 0, kMaxPadding));
 }
 
 Convolution geometry(const Params& params, const Shape& input) {
@@ -83,7 +97,7 @@ Convolution geometry(const Params& params, const Shape& input) {
   conv.inputs = channels_of(input) / conv.groups;
   conv.filters = filters / conv.groups;
   conv.row = (conv.filters + kVector - 1) / kVector * kVector;
-  conv.y = window(params, input[1]);
+  conv.y = row_window(params, input[1]);
   conv.x = window(params, input[2]);
   return conv;
 }
@@ -197,6 +211,34 @@ void forward(const ForwardArgs& args) {
     forward_image(conv, *args.weights, input.sample(i), args.output.sample(i));
 }
 
+// Filters of one group, or whole groups; more than one group is never parted inside.
+OpPart part_of_filters(const Params& params, const Convolution& conv, Range wanted) {
+  const Range groups{wanted.from / conv.filters, (wanted.to + conv.filters - 1) / conv.filters};
+  OpPart part{params, wanted, {{groups.from * conv.inputs, groups.to * conv.inputs}}};
+  if (groups.size() > 1) part.computed = {groups.from * conv.filters, groups.to * conv.filters};
+  part.params.set("filters", part.computed.size());
+  if (conv.groups > 1) part.params.set("groups", groups.size());
+  return part;
+}
+
+OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) {
+  const Convolution conv = geometry(params, inputs.front().shape);
+  if (axis == PartAxis::channels) return part_of_filters(params, conv, wanted);
+  const WindowPart rows = part_of(conv.y, wanted);
+  OpPart part{params, rows.computed, {rows.input}};
+  part.params.set("padding_rows", std::vector<std::int64_t>{rows.padding.before, rows.padding.after});
+  return part;
+}
+
+Params branch(const Params& params, std::int64_t ways, bool whole_input) {
+  Params narrow = params;
+  narrow.set("filters", branch_share("filters", params.integer("filters"), ways));
+  const std::int64_t groups = params.integer("groups", 1);
+  if (groups > 1 && whole_input) throw OpError("has groups of the network's input, which branches do not divide");
+  if (groups > 1) narrow.set("groups", branch_share("groups", groups, ways));
+  return narrow;
+}
+
 }  // namespace
 
 // - conv2d: {filters: 16, kernel: 3, padding: same}
@@ -207,6 +249,8 @@ constinit const OpDef kConv2d = {.name = "conv2d",
                                  .weights = weights,
                                  .cost = cost,
                                  .pack = pack,
-                                 .forward = forward};
+                                 .forward = forward,
+                                 .part = part,
+                                 .branch = branch};
 
 }  // namespace cleave

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -41,7 +43,8 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
   return layer_cost(products, weights(params, inputs, type), type, inputs, output, batch);
 }
 
-// Packed: [0] the kernel [units, in] with the scale multiplied in, [1] the bias [units], zeros when there is none.
+// Packed: [0] the kernel [units, in] with the scale multiplied in, [1] the bias [units], zeros when there is none. A
+// single unit has a second one of zeros beside it: Eigen sums the product of one row in another order.
 PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeights weights) {
   const LayerArrays layer = layer_arrays(weights, has_bias(params));
   const auto units = static_cast<std::size_t>(params.integer("units"));
@@ -52,6 +55,8 @@ PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeigh
   PackedWeights packed;
   packed.arrays.push_back(std::move(kernel));
   packed.arrays.push_back(layer.bias == nullptr ? std::vector<float>(units) : *layer.bias);
+  if (units > 1) return packed;
+  for (std::vector<float>& array : packed.arrays) array.resize(2 * array.size());
   return packed;
 }
 
@@ -61,14 +66,29 @@ void forward(const ForwardArgs& args) {
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const std::int64_t inputs = args.inputs.front().sample_size();
   const std::int64_t units = args.output.sample_size();
-  const Eigen::Map<const Matrix> kernel(args.weights->arrays[0].data(), units, inputs);
-  const Eigen::Map<const Eigen::VectorXf> bias(args.weights->arrays[1].data(), units);
+  const std::int64_t rows = std::max<std::int64_t>(units, 2);
+  std::array<float, 2> pair{};
+  const Eigen::Map<const Matrix> kernel(args.weights->arrays[0].data(), rows, inputs);
+  const Eigen::Map<const Eigen::VectorXf> bias(args.weights->arrays[1].data(), rows);
   for (std::int64_t i = 0; i < args.output.batch; ++i) {
     const Eigen::Map<const Eigen::VectorXf> x(args.inputs.front().sample(i), inputs);
-    Eigen::Map<Eigen::VectorXf> y(args.output.sample(i), units);
+    Eigen::Map<Eigen::VectorXf> y(units == 1 ? pair.data() : args.output.sample(i), rows);
     y = bias;
     y.noalias() += kernel * x;
+    if (units == 1) *args.output.sample(i) = pair[0];
   }
+}
+
+OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis, Range wanted) {
+  OpPart part{params, wanted, {{0, channels_of(inputs.front().shape)}}};
+  part.params.set("units", wanted.size());
+  return part;
+}
+
+Params branch(const Params& params, std::int64_t ways, bool) {
+  Params narrow = params;
+  narrow.set("units", branch_share("units", params.integer("units"), ways));
+  return narrow;
 }
 
 }  // namespace
@@ -83,6 +103,8 @@ constinit const OpDef kDense = {.name = "dense",
                                 .pack = pack,
                                 .forward = forward,
                                 .reach = reach_dense,
-                                .update = update_dense};
+                                .update = update_dense,
+                                .part = part,
+                                .branch = branch};
 
 }  // namespace cleave

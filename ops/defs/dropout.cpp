@@ -34,6 +34,7 @@ constinit const OpDef kDropout = {.name = "dropout",
                                   .weights = nullptr,
                                   .cost = traffic_cost,
                                   .pack = nullptr,
-                                  .forward = forward};
+                                  .forward = forward,
+                                  .part = part_alike};
 
 }  // namespace cleave

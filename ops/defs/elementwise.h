@@ -39,6 +39,7 @@ constexpr OpDef activation(const char* name, const char* doc, void (*forward)(co
           .forward = forward,
           .reach = reach_elementwise,
           .update = update,
+          .part = part_alike,
           .elementwise = true};
 }
 

@@ -1,5 +1,6 @@
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
+#include "ops/defs/reorder.h"
 #include "ops/defs/update.h"
 
 namespace cleave {
@@ -23,6 +24,11 @@ void forward(const ForwardArgs& args) {
   }
 }
 
+OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis, Range wanted) {
+  const Recounted channels = recount(pixels_of(inputs.front().shape), 1, wanted);
+  return {params, channels.computed, {channels.input}};
+}
+
 }  // namespace
 
 // - flatten
@@ -35,6 +41,7 @@ constinit const OpDef kFlatten = {.name = "flatten",
                                   .pack = nullptr,
                                   .forward = forward,
                                   .reach = reach_flatten,
-                                  .update = update_flatten};
+                                  .update = update_flatten,
+                                  .part = part};
 
 }  // namespace cleave

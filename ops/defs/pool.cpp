@@ -30,6 +30,11 @@ constexpr FieldDef kFields[] = {
      .fallback = "0",
      .min = 0,
      .max = 1e6},
+    {.name = "padding_rows",
+     .kind = Kind::integers,
+     .doc = "[above, below]: cells in the rows, where not as in the columns",
+     .min = 0,
+     .max = 1e6},
 };
 
 struct Windows {
@@ -39,14 +44,16 @@ struct Windows {
 Windows windows(const Params& params, const Shape& input) {
   const std::int64_t padding = params.integer("padding", 0);
   if (params.text("size") == "all") {
-    if (padding != 0 || params.has("stride")) throw OpError("takes neither stride nor padding with size: all");
+    if (padding != 0 || params.has("stride") || params.has("padding_rows"))
+      throw OpError("takes neither stride nor padding with size: all");
     return {{.in = input[1], .out = 1, .size = input[1]}, {.in = input[2], .out = 1, .size = input[2]}};
   }
   const std::int64_t size = params.integer("size");
   const std::int64_t stride = params.integer("stride", size);
   if (padding >= size) throw OpError(fmt::format("padding must be less than the size {}, got {}", size, padding));
-  return {padded_axis("a window", input[1], size, stride, padding),
-          padded_axis("a window", input[2], size, stride, padding)};
+  const Margins rows = row_margins(params, "padding_rows", padding, size - 1);
+  return {padded_axis("a window", input[1], size, stride, rows),
+          padded_axis("a window", input[2], size, stride, {padding, padding})};
 }
 
 Shape pooled_shape(const Params& params, std::span<const TensorType> inputs) {
@@ -100,6 +107,14 @@ void forward_mean(const ForwardArgs& args) {
       args, 0.0F, [](float a, float b) { return a + b; }, [](float sum, float cells) { return sum / cells; });
 }
 
+OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) {
+  if (axis == PartAxis::channels) return part_alike(params, inputs, axis, wanted);
+  const WindowPart rows = part_of(windows(params, inputs.front().shape).y, wanted);
+  OpPart part{params, rows.computed, {rows.input}};
+  part.params.set("padding_rows", std::vector<std::int64_t>{rows.padding.before, rows.padding.after});
+  return part;
+}
+
 }  // namespace
 
 // - max_pool: {size: 2}
@@ -110,7 +125,8 @@ constinit const OpDef kMaxPool = {.name = "max_pool",
                                   .weights = nullptr,
                                   .cost = traffic_cost,
                                   .pack = nullptr,
-                                  .forward = forward_max};
+                                  .forward = forward_max,
+                                  .part = part};
 
 // - mean_pool: {size: all}
 constinit const OpDef kMeanPool = {.name = "mean_pool",
@@ -120,6 +136,7 @@ constinit const OpDef kMeanPool = {.name = "mean_pool",
                                    .weights = nullptr,
                                    .cost = traffic_cost,
                                    .pack = nullptr,
-                                   .forward = forward_mean};
+                                   .forward = forward_mean,
+                                   .part = part};
 
 }  // namespace cleave

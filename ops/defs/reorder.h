@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 
+#include "ops/core/part.h"
 #include "ops/core/tensor.h"
 
 namespace cleave {
@@ -25,6 +27,17 @@ inline MemoryAxis memory_axis(const Shape& shape, std::int64_t axis) {
   if (axis == 0) return {shape[1] * shape[2], shape[0], 1};
   if (axis == 1) return {1, shape[1], shape[2] * shape[0]};
   return {shape[1], shape[2], shape[0]};
+}
+
+// Returns the channels `computed` of an image (or vector) of `to_pixels` a channel that hold `wanted`, begin and end
+// with a channel of the same values counted in channels of `from_pixels`, and which of these they are.
+struct Recounted {
+  Range computed, input;
+};
+inline Recounted recount(std::int64_t from_pixels, std::int64_t to_pixels, Range wanted) {
+  const std::int64_t step = std::lcm(from_pixels, to_pixels);
+  const Range values{wanted.from * to_pixels / step * step, (wanted.to * to_pixels + step - 1) / step * step};
+  return {{values.from / to_pixels, values.to / to_pixels}, {values.from / from_pixels, values.to / from_pixels}};
 }
 
 }  // namespace cleave

@@ -40,6 +40,25 @@ void forward(const ForwardArgs& args) {
   }
 }
 
+OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) {
+  if (axis == PartAxis::rows) throw OpError("needs the whole image");
+  Shape shape = params.integers("shape");
+  const Recounted channels = recount(pixels_of(inputs.front().shape), pixels_of(shape), wanted);
+  OpPart part{params, channels.computed, {channels.input}};
+  shape.front() = channels.computed.size();
+  part.params.set("shape", shape);
+  return part;
+}
+
+Params branch(const Params& params, std::int64_t ways, bool whole_input) {
+  if (whole_input) return params;
+  Params narrow = params;
+  Shape shape = params.integers("shape");
+  shape.front() = branch_share("channels", shape.front(), ways);
+  narrow.set("shape", shape);
+  return narrow;
+}
+
 }  // namespace
 
 // - reshape: {shape: [16, 8, 8]}
@@ -50,6 +69,8 @@ constinit const OpDef kReshape = {.name = "reshape",
                                   .weights = nullptr,
                                   .cost = traffic_cost,
                                   .pack = nullptr,
-                                  .forward = forward};
+                                  .forward = forward,
+                                  .part = part,
+                                  .branch = branch};
 
 }  // namespace cleave

@@ -47,6 +47,24 @@ void forward(const ForwardArgs& args) {
     std::copy_n(input.data + (i * from.size + first) * from.inner, run, args.output.data + i * run);
 }
 
+OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) {
+  OpPart part = part_alike(params, inputs, axis, wanted);
+  if (params.integer("axis", 0) != static_cast<std::int64_t>(axis)) return part;
+  const std::int64_t first = params.integer("from", 0);
+  part.inputs.front() = {first + wanted.from, first + wanted.to};
+  part.params.set("from", std::int64_t{0});
+  part.params.set("to", wanted.size());
+  return part;
+}
+
+Params branch(const Params& params, std::int64_t ways, bool whole_input) {
+  Params narrow = params;
+  if (whole_input || params.integer("axis", 0) != 0) return narrow;
+  narrow.set("from", branch_share("from", params.integer("from", 0), ways));
+  narrow.set("to", branch_share("to", params.integer("to"), ways));
+  return narrow;
+}
+
 }  // namespace
 
 // - slice: {axis: 0, from: 0, to: 8}
@@ -57,6 +75,8 @@ constinit const OpDef kSlice = {.name = "slice",
                                 .weights = nullptr,
                                 .cost = traffic_cost,
                                 .pack = nullptr,
-                                .forward = forward};
+                                .forward = forward,
+                                .part = part,
+                                .branch = branch};
 
 }  // namespace cleave

@@ -24,6 +24,11 @@ void forward(const ForwardArgs& args) {
   }
 }
 
+OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) {
+  if (axis == PartAxis::channels) throw OpError("needs all channels for each of them");
+  return part_alike(params, inputs, axis, wanted);
+}
+
 }  // namespace
 
 // - softmax
@@ -34,6 +39,7 @@ constinit const OpDef kSoftmax = {.name = "softmax",
                                   .weights = nullptr,
                                   .cost = traffic_cost,
                                   .pack = nullptr,
-                                  .forward = forward};
+                                  .forward = forward,
+                                  .part = part};
 
 }  // namespace cleave

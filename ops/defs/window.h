@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -22,15 +23,33 @@ struct WindowAxis {
   std::int64_t last(std::int64_t i) const { return std::clamp<std::int64_t>(in - start(i), first(i), size); }
 };
 
-// Returns the windows over `in` cells with `padding` more on both sides. Throws OpError when not one fits; `what` names
-// the window.
+// Padding in front of and behind the real cells.
+struct Margins {
+  std::int64_t before = 0, after = 0;
+};
+
+// Returns the windows over `in` cells and the padding. Throws OpError when not one fits; `what` names the window.
 inline WindowAxis padded_axis(const char* what, std::int64_t in, std::int64_t size, std::int64_t stride,
-                              std::int64_t padding) {
-  const std::int64_t padded = in + 2 * padding;
+                              Margins padding) {
+  const auto [before, after] = padding;
+  const std::int64_t padded = in + before + after;
   if (size > padded)
     throw OpError(fmt::format("{} of {} is larger than its input of {}{}: make it smaller or pad more", what, size, in,
-                              padding == 0 ? "" : fmt::format(" + 2·{} padding", padding)));
-  return {in, (padded - size) / stride + 1, size, stride, padding};
+                              padded == in      ? ""
+                              : before == after ? fmt::format(" + 2·{} padding", before)
+                                                : fmt::format(" + {} + {} padding", before, after)));
+  return {in, (padded - size) / stride + 1, size, stride, before};
+}
+
+// Returns the parameter `name`, two numbers of rows above and below; `otherwise` on both sides if it is not given.
+// Throws OpError when it is not two numbers from 0 to `most`.
+inline Margins row_margins(const Params& params, const char* name, std::int64_t otherwise, std::int64_t most) {
+  if (!params.has(name)) return {otherwise, otherwise};
+  const std::vector<std::int64_t> rows = params.integers(name);
+  if (rows.size() != 2 || std::min(rows[0], rows[1]) < 0 || std::max(rows[0], rows[1]) > most)
+    throw OpError(fmt::format("{} needs two numbers from 0 to {}, above and below, got {}", name, most,
+                              to_text(*params.get(name))));
+  return {rows[0], rows[1]};
 }
 
 // Returns ceil(in / stride) windows, the padding split evenly with the odd cell at the end (TensorFlow's "SAME").
@@ -38,6 +57,26 @@ inline WindowAxis same_axis(std::int64_t in, std::int64_t size, std::int64_t str
   const std::int64_t out = (in + stride - 1) / stride;
   const std::int64_t padding = std::max<std::int64_t>((out - 1) * stride + size - in, 0);
   return {in, out, size, stride, padding / 2};
+}
+
+// What the windows `computed` read of the input, and how much of the padding is theirs.
+struct WindowPart {
+  Range computed, input;
+  Margins padding;
+};
+
+// Returns that for the windows `wanted`, or for more where those lie in the padding alone.
+inline WindowPart part_of(const WindowAxis& axis, Range wanted) {
+  while (wanted.size() < axis.out) {
+    const Range reach{axis.start(wanted.from), axis.start(wanted.to - 1) + axis.size};
+    const Range input{std::max<std::int64_t>(reach.from, 0), std::min(reach.to, axis.in)};
+    if (!input.empty()) return {wanted, input, {input.from - reach.from, reach.to - input.to}};
+    if (reach.to <= 0 && wanted.to < axis.out) ++wanted.to;
+    else if (wanted.from > 0) --wanted.from;
+    else ++wanted.to;
+  }
+  const std::int64_t end = axis.start(axis.out - 1) + axis.size;
+  return {wanted, {0, axis.in}, {axis.before, std::max<std::int64_t>(end - axis.in, 0)}};
 }
 
 }  // namespace cleave

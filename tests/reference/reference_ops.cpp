@@ -78,7 +78,11 @@ NchwTensor conv2d(const Layer& layer) {
   const std::int64_t groups = layer.params.integer("groups", 1);
   const std::int64_t filters = layer.params.integer("filters");
   const std::int64_t depth = in.channels() / groups;
-  const auto [rows, top] = places_and_padding(layer.params, in.height());
+  auto [rows, top] = places_and_padding(layer.params, in.height());
+  if (const std::vector<std::int64_t> own = layer.params.integers("padding_rows"); !own.empty()) {
+    top = own.at(0);
+    rows = (own.at(0) + in.height() + own.at(1) - kernel) / stride + 1;
+  }
   const auto [columns, left] = places_and_padding(layer.params, in.width());
   NchwTensor out(in.batch, {filters, rows, columns});
   for_each_place(out, [&, zeros_above = top, zeros_left = left](auto n, auto f, auto y, auto x) {
@@ -149,8 +153,10 @@ std::vector<double> pooled_values(const Layer& layer, std::int64_t n, std::int64
   const std::int64_t size = layer.params.integer("size", in.height() + in.width());
   const std::int64_t stride = all ? 1 : layer.params.integer("stride", size);
   const std::int64_t padding = layer.params.integer("padding", 0);
+  const std::vector<std::int64_t> own = layer.params.integers("padding_rows");
+  const std::int64_t above = own.empty() ? padding : own.at(0);
   std::vector<double> values;
-  for (std::int64_t row = y * stride - padding; row < y * stride - padding + size; ++row)
+  for (std::int64_t row = y * stride - above; row < y * stride - above + size; ++row)
     for (std::int64_t column = x * stride - padding; column < x * stride - padding + size; ++column)
       if (row >= 0 && row < in.height() && column >= 0 && column < in.width())
         values.push_back(in.at(n, c, row, column));
@@ -165,7 +171,9 @@ NchwTensor pool(const Layer& layer, Function function) {
     const std::int64_t size = layer.params.integer("size");
     const std::int64_t stride = layer.params.integer("stride", size);
     const std::int64_t padding = layer.params.integer("padding", 0);
-    shape[1] = (in.height() + 2 * padding - size) / stride + 1;
+    const std::vector<std::int64_t> own = layer.params.integers("padding_rows");
+    const std::int64_t rows_added = own.empty() ? 2 * padding : own.at(0) + own.at(1);
+    shape[1] = (in.height() + rows_added - size) / stride + 1;
     shape[2] = (in.width() + 2 * padding - size) / stride + 1;
   }
   NchwTensor out(in.batch, shape);
@@ -248,8 +256,10 @@ NchwTensor slice(const Layer& layer) {
 NchwTensor pad(const Layer& layer) {
   const NchwTensor& in = layer.input();
   const std::int64_t size = layer.params.integer("size");
-  NchwTensor out(in.batch, {in.channels(), in.height() + 2 * size, in.width() + 2 * size});
-  for_each_place(in, [&](auto n, auto c, auto y, auto x) { out.at(n, c, y + size, x + size) = in.at(n, c, y, x); });
+  std::vector<std::int64_t> rows = layer.params.integers("rows");
+  if (rows.empty()) rows = {size, size};
+  NchwTensor out(in.batch, {in.channels(), rows.at(0) + in.height() + rows.at(1), in.width() + 2 * size});
+  for_each_place(in, [&](auto n, auto c, auto y, auto x) { out.at(n, c, y + rows[0], x + size) = in.at(n, c, y, x); });
   return out;
 }
 

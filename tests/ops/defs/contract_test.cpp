@@ -145,6 +145,68 @@ TEST_P(OpContract, BinaryWeightsEqualRealOnesOfTheSameValues) {
     }
 }
 
+// The indices of a tensor along an axis.
+Tensor cut(const Tensor& all, PartAxis axis, Range range) {
+  Shape shape = all.shape;
+  shape[static_cast<std::size_t>(axis)] = range.size();
+  Tensor part(all.batch, shape);
+  const std::int64_t channels = channels_of(all.shape);
+  const std::int64_t columns = is_image(all.shape) ? all.shape[2] : 1;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < all.data.size(); ++i) {
+    const auto place = static_cast<std::int64_t>(i);
+    const std::int64_t row = place / (channels * columns) % size_along(all.shape, PartAxis::rows);
+    const std::int64_t at = axis == PartAxis::channels ? place % channels : row;
+    if (at >= range.from && at < range.to) part.data.at(next++) = all.data[i];
+  }
+  return part;
+}
+
+// What is wrong with the part `wanted` of the output; empty when nothing is or the op refuses.
+std::string part_fault(const OpDef& op, const OpSample& sample, PartAxis axis, Range wanted) {
+  OpPart part;
+  try {
+    part = op.part(sample.params, sample.inputs, axis, wanted);
+  } catch (const OpError&) {
+    return "";
+  }
+  if (part.computed.from > wanted.from || part.computed.to < wanted.to) return "less than was wanted";
+  const std::vector<Tensor> inputs = random_inputs(sample, 2, 7);
+  LayerWeights weights = random_layer(op, sample, {}, 8);
+  const Tensor all = run_op(op, sample, weights, inputs);
+  OpSample small{part.params, {}};
+  std::vector<Tensor> parts;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (part.inputs.at(i).empty()) continue;
+    parts.push_back(cut(inputs[i], axis, part.inputs[i]));
+    small.inputs.push_back({sample.inputs[i].dtype, parts.back().shape});
+  }
+  for (std::vector<float>& array : weights.arrays) {
+    const auto filter = static_cast<std::ptrdiff_t>(array.size()) / channels_of(all.shape);
+    if (axis == PartAxis::channels)
+      array =
+          std::vector<float>(array.begin() + part.computed.from * filter, array.begin() + part.computed.to * filter);
+  }
+  return run_op(op, small, weights, parts).data == cut(all, axis, part.computed).data ? "" : "other bits";
+}
+
+// Some ranges along an axis of `size`, not the whole of it.
+std::vector<Range> some_ranges(std::int64_t size) {
+  std::vector<Range> ranges;
+  for (std::int64_t from = 0; from < size; from += 1 + size / 4)
+    for (const std::int64_t to : {from + 1, from + size / 3, from == 0 ? size - 1 : size})
+      if (from < to && to <= size && to - from < size) ranges.push_back({from, to});
+  return ranges;
+}
+
+TEST_P(OpContract, PartsOfTheOutputHaveTheSameBits) {
+  for (const OpSample& sample : op().part == nullptr ? std::vector<OpSample>{} : samples())
+    for (const PartAxis axis : {PartAxis::channels, PartAxis::rows})
+      for (const Range& wanted : some_ranges(size_along(infer_sample(op(), sample).shape, axis)))
+        ASSERT_EQ(part_fault(op(), sample, axis, wanted), "")
+            << describe(sample) << " from " << wanted.from << " to " << wanted.to;
+}
+
 TEST_P(OpContract, RefusesAWrongNumberOfInputs) {
   OpSample sample = samples().front();
   const TensorType input = sample.inputs.front();

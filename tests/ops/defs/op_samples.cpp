@@ -74,6 +74,13 @@ Samples conv2d() {
           }
         }
   samples.push_back({make({{"filters", number(3)}, {"kernel", number(3)}}), {f32({3, 8, 8})}});  // the defaults
+  for (const Value& padding : {number(0), number(2), Value{"same"}})
+    for (const Shape& rows : {Shape{0, 0}, Shape{2, 0}, Shape{0, 5}}) {
+      Params params = make({{"filters", number(5)}, {"kernel", number(3)}, {"stride", number(2)}});
+      params.set("padding", padding);
+      params.set("padding_rows", rows);
+      samples.push_back({params, {f32({3, 7, 6})}});
+    }
   return samples;
 }
 
@@ -89,6 +96,10 @@ Samples pools() {
           samples.push_back(
               {make({{"size", number(size)}, {"stride", number(stride)}, {"padding", number(padding)}}), {f32(image)}});
       }
+    for (const Shape& rows : {Shape{0, 2}, Shape{1, 0}, Shape{2, 2}})
+      samples.push_back(
+          {make({{"size", number(3)}, {"stride", number(2)}, {"padding", number(2)}, {"padding_rows", rows}}),
+           {f32({image[0], image[1] + 2, image[2]})}});
   }
   return samples;
 }
@@ -139,7 +150,10 @@ Samples slice() {
 Samples pad() {
   Samples samples;
   for (const Shape& image : images())
-    for (const std::int64_t size : {0, 1, 4}) samples.push_back({make({{"size", number(size)}}), {f32(image)}});
+    for (const std::int64_t size : {0, 1, 4}) {
+      samples.push_back({make({{"size", number(size)}}), {f32(image)}});
+      samples.push_back({make({{"size", number(size)}, {"rows", Shape{0, 3}}}), {f32(image)}});
+    }
   return samples;
 }
 
@@ -157,7 +171,15 @@ std::vector<BadSample> bad_conv2d() {
   still.set("stride", number(0));
   Params worded = plain;
   worded.set("padding", Value{"full"});
+  Params one_row = plain;
+  one_row.set("padding_rows", Shape{1});
+  Params tall = plain;
+  tall.set("padding_rows", Shape{0, 1});
   return {{plain, {f32({12})}, "needs an image, got a vector of 12: put a reshape before it"},
+          {one_row, {f32({8, 5, 5})}, "padding_rows needs two numbers from 0 to 255, above and below, got [1]"},
+          {tall,
+           {f32({8, 1, 5})},
+           "a kernel of 3 is larger than its input of 1 + 0 + 1 padding: make it smaller or pad more"},
           {grouped,
            {f32({8, 5, 5})},
            "groups must divide channels and filters, got 4 groups, 8 channels and 6 filters: try 2"},
@@ -172,6 +194,9 @@ std::vector<BadSample> bad_pools() {
           {make({{"size", number(2)}, {"padding", number(2)}}),
            {f32({1, 4, 4})},
            "padding must be less than the size 2, got 2"},
+          {make({{"size", number(2)}, {"padding_rows", Shape{0, 2}}}),
+           {f32({1, 4, 4})},
+           "padding_rows needs two numbers from 0 to 1, above and below, got [0, 2]"},
           {make({{"size", Value{"all"}}, {"stride", number(2)}}),
            {f32({1, 4, 4})},
            "takes neither stride nor padding with size: all"},
