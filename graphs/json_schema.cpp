@@ -86,7 +86,7 @@ class SchemaWriter {
       case Kind::boolean: return {{"type", "boolean"}};
       case Kind::text: return {{"type", Json::array({"string", "number", "boolean"})}};
       case Kind::word: return words_of(field.words);
-      case Kind::quantity: return {{"type", "string"}, {"pattern", pattern_of(field.unit)}};
+      case Kind::quantity: return {{"type", "string"}, {"pattern", pattern_of(field)}};
       case Kind::integers: return list_of(with_range({{"type", "integer"}}, field));
       case Kind::reals: return list_of(with_range({{"type", "number"}}, field));
       case Kind::texts: return any_of({{{"type", "string"}}, list_of({{"type", "string"}})});

@@ -194,6 +194,22 @@ void check_early_exit(const DocNode& doc, Diagnostics& found) {
   if (rule != nullptr && rule->is_map()) check_one_of(*rule, {"max_probability", "entropy"}, true, "rule", found);
 }
 
+// One row a pair: of two, one would be dead.
+void check_twice_linked(const std::vector<DocNode>& rows, Diagnostics& found) {
+  std::map<std::set<std::string>, SourcePos> seen;
+  for (const DocNode& row : rows) {
+    const DocNode* between = row.find("between");
+    if (between == nullptr || between->items.size() != 2) continue;
+    const std::set<std::string> pair = {between->items[0].scalar, between->items[1].scalar};
+    const auto [first, fresh] = seen.emplace(pair, between->pos);
+    if (fresh || pair.size() < 2) continue;
+    Diagnostic& twice =
+        found.add(between->pos, fmt::format("a second row for the link between '{}'", fmt::join(pair, "' and '")),
+                  "keep one of the two");
+    found.note(twice, first->second, "the first one");
+  }
+}
+
 void check_links(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) {
   const DocNode* overrides = find_path(doc, "links.overrides");
   if (overrides == nullptr) return;
@@ -214,6 +230,7 @@ void check_links(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) 
     if (between->items[0].scalar == between->items[1].scalar)
       found.add(between->items[1].pos, "a link joins two different devices");
   }
+  check_twice_linked(overrides->items, found);
 }
 
 // Module names, and the names of layers at the top of a network of layers.
@@ -245,21 +262,56 @@ void check_ways(const DocEntry& ways, Diagnostics& found) {
     found.add(ways.key_pos, fault->message, fault->hint, fault->suggestion);
 }
 
+// The values of a checked list, empty where it has a mistake or is not given.
+std::vector<std::int64_t> integers_at(const DocNode& doc, std::string_view path) {
+  const DocNode* list = find_path(doc, path);
+  if (list == nullptr || !list->value) return {};
+  return std::get<std::vector<std::int64_t>>(*list->value);
+}
+
+// The items of a list of texts, which may be written as one text.
+std::vector<DocNode> texts_at(const DocNode& doc, std::string_view path) {
+  const DocNode* list = find_path(doc, path);
+  if (list == nullptr) return {};
+  return list->is_scalar() ? std::vector<DocNode>{*list} : list->items;
+}
+
+// What a branch split reaches is stated for cuts and ways that the planner may choose.
+void check_accuracy(const DocNode& doc, const char* what, const std::vector<std::string>& names, Diagnostics& found) {
+  const DocNode* accuracy = find_path(doc, "placement.accuracy");
+  if (accuracy == nullptr) return;
+  std::vector<std::string> cuts;
+  for (const DocNode& cut : texts_at(doc, "placement.cuts.after")) cuts.push_back(cut.scalar);
+  const std::vector<std::int64_t> ways_tried = integers_at(doc, "placement.split.branches");
+  for (const DocEntry& entry : accuracy->entries) {
+    DocNode key;
+    key.pos = entry.key_pos;
+    const bool known = std::find(names.begin(), names.end(), entry.key) != names.end();
+    if (!known) check_known(key, entry.key, what, names, found);
+    else if (!cuts.empty() && std::find(cuts.begin(), cuts.end(), entry.key) == cuts.end())
+      found.add(entry.key_pos, fmt::format("there is no cut after '{}': cuts.after does not name it", entry.key),
+                fmt::format("cuts.after: {}", some_of(cuts)));
+    for (const DocEntry& ways : entry.value.entries) {
+      const std::size_t before = found.count();
+      check_ways(ways, found);
+      const bool tried = ways_tried.empty() || ways.key == "1" ||
+                         std::any_of(ways_tried.begin(), ways_tried.end(),
+                                     [&](std::int64_t n) { return ways.key == std::to_string(n); });
+      if (found.count() == before && !tried)
+        found.add(ways.key_pos, fmt::format("accuracy of {} branches, which split.branches does not name", ways.key),
+                  fmt::format("split.branches: {}", fmt::join(ways_tried, ", ")));
+    }
+  }
+}
+
 void check_placement(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) {
   if (!spec.has_network) return;
   const char* what = spec.modules.empty() ? "layer" : "module";
   const std::vector<std::string> names = placed_names(spec);
   check_assignment(find_path(doc, "placement.pin"), what, names, spec, found);
   check_assignment(find_path(doc, "placement.map"), what, names, spec, found);
-  if (const DocNode* after = find_path(doc, "placement.cuts.after"))
-    for (const DocNode& item : after->items) check_known(item, item.scalar, what, names, found);
-  if (const DocNode* accuracy = find_path(doc, "placement.accuracy"))
-    for (const DocEntry& entry : accuracy->entries) {
-      DocNode key;
-      key.pos = entry.key_pos;
-      check_known(key, entry.key, what, names, found);
-      for (const DocEntry& ways : entry.value.entries) check_ways(ways, found);
-    }
+  for (const DocNode& cut : texts_at(doc, "placement.cuts.after")) check_known(cut, cut.scalar, what, names, found);
+  check_accuracy(doc, what, names, found);
   const DocNode* mode = find_path(doc, "placement.mode");
   const DocNode* map = find_path(doc, "placement.map");
   if (mode == nullptr || !mode->value) return;

@@ -366,11 +366,13 @@ ScalarResult read_scalar(std::string_view text, bool quoted, const FieldDef& fie
 
 std::string example_of(Unit unit) { return fmt::format("2{}", examples_of(unit).first); }
 
-std::string pattern_of(Unit unit) {
+std::string pattern_of(const FieldDef& field) {
   std::string units;
   for (const UnitRow& row : kUnits)
-    if (row.unit == unit) units += fmt::format("{}{}", units.empty() ? "" : "|", row.name);
-  return fmt::format("^-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?({})$", units);
+    if (row.unit == field.unit) units += fmt::format("{}{}", units.empty() ? "" : "|", row.name);
+  const char* sign = field.min < 0 ? "-?" : "";
+  const char* not_zero = field.min > 0 ? "(?!0(\\.0+)?[^0-9.])" : "";
+  return fmt::format("^{}{}(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?({})$", not_zero, sign, units);
 }
 
 }  // namespace cleave

@@ -25,7 +25,8 @@ ScalarResult read_scalar(std::string_view text, bool quoted, const FieldDef& fie
 
 // Returns the units a field of this kind may have, "2GiB"-like examples first, for messages and the reference page.
 std::string example_of(Unit unit);
-// Returns the regular expression (ECMA 262) of the quantities of this kind, for the JSON Schema.
-std::string pattern_of(Unit unit);
+// Returns the regular expression (ECMA 262) of the quantities a field takes, with the sign it allows and without zero
+// where it must be more, for the JSON Schema.
+std::string pattern_of(const FieldDef& field);
 
 }  // namespace cleave

@@ -35,6 +35,10 @@ constexpr FieldDef law(const char* name, const char* catalog, const char* doc) {
   field.catalog = catalog;
   return field;
 }
+constexpr FieldDef positive(FieldDef field) {
+  field.min = kTiny;
+  return field;
+}
 constexpr FieldDef required(FieldDef field) {
   field.required = true;
   return field;
@@ -107,26 +111,26 @@ constexpr std::array kSwarm = {
     integer("devices.*.port", 1, 65535, "TCP port", "7400"),
     word("devices.*.arch", "arm64|armv7|x86_64|riscv64", "instruction set"),
     integer("devices.*.cores", 1, 1024, "processor cores"),
-    quantity("devices.*.memory", Unit::bytes, "main memory"),
+    positive(quantity("devices.*.memory", Unit::bytes, "main memory")),
     quantity("devices.*.reserve", Unit::bytes, "memory left for the system"),
     record("devices.*.compute", "sustained speed"),
-    quantity("devices.*.compute.real", Unit::flops, "of 32-bit floating point"),
-    quantity("devices.*.compute.binary", Unit::ops, "of binary products"),
-    quantity("devices.*.compute.int8", Unit::ops, "of 8-bit products"),
+    positive(quantity("devices.*.compute.real", Unit::flops, "of 32-bit floating point")),
+    positive(quantity("devices.*.compute.binary", Unit::ops, "of binary products")),
+    positive(quantity("devices.*.compute.int8", Unit::ops, "of 8-bit products")),
     record("devices.*.power", "electrical power"),
-    quantity("devices.*.power.idle", Unit::watts, "awake and waiting"),
-    quantity("devices.*.power.compute", Unit::watts, "all cores busy"),
+    positive(quantity("devices.*.power.idle", Unit::watts, "awake and waiting")),
+    positive(quantity("devices.*.power.compute", Unit::watts, "all cores busy")),
     quantity("devices.*.power.standby", Unit::watts, "switched off between turns"),
     word("devices.*.power.source", "model|rapl|ina3221|pmic|nvml|meter", "where measured power comes from", "model"),
-    quantity("devices.*.battery", Unit::joules, "what a full battery holds; none = mains"),
+    positive(quantity("devices.*.battery", Unit::joules, "what a full battery holds; none = mains")),
     record("links", "the paths between the devices"),
     record("links.default", "every pair that has no row of its own"),
-    quantity("links.default.bandwidth", Unit::bits_per_s, "what one transfer gets"),
+    positive(quantity("links.default.bandwidth", Unit::bits_per_s, "what one transfer gets")),
     quantity("links.default.latency", Unit::seconds, "one way"),
     word("links.default.duplex", "full|half", "half: sending and receiving share the bandwidth", "full"),
     FieldDef{"links.overrides", Kind::records, "pairs that differ"},
     required(FieldDef{"links.overrides.between", Kind::texts, "the two devices"}),
-    quantity("links.overrides.bandwidth", Unit::bits_per_s, "what one transfer gets"),
+    positive(quantity("links.overrides.bandwidth", Unit::bits_per_s, "what one transfer gets")),
     quantity("links.overrides.latency", Unit::seconds, "one way"),
     word("links.overrides.duplex", "full|half", "half: sending and receiving share the bandwidth"),
 };
@@ -146,8 +150,8 @@ constexpr std::array kPlacement = {
     FieldDef{"placement.pin", Kind::table, "layer or module -> device it must run on"},
     text("placement.pin.*", "the device"),
     record("placement.limits", "what a plan must keep to"),
-    quantity("placement.limits.latency", Unit::seconds, "one frame, end to end"),
-    quantity("placement.limits.memory", Unit::share, "of each device's memory", nullptr, 1),
+    positive(quantity("placement.limits.latency", Unit::seconds, "one frame, end to end")),
+    positive(quantity("placement.limits.memory", Unit::share, "of each device's memory", nullptr, 1)),
     record("placement.costs", "where times come from"),
     text("placement.costs.from", "a profile written by `cleave profile`"),
     word("placement.costs.else", "estimate|refuse", "what stands in where nothing was measured", "estimate"),
@@ -195,7 +199,7 @@ constexpr std::array kRest = {
     record("inference", "how it is run", "{}"),
     integer("inference.batch", 1, 1048576, "samples in a frame", "1"),
     integer("inference.in_flight", 1, 4096, "frames on their way at once", "4"),
-    or_words(quantity("inference.rate", Unit::per_s, "frames a second", "max"), "max"),
+    or_words(positive(quantity("inference.rate", Unit::per_s, "frames a second", "max")), "max"),
     record("inference.early_exit", "answer from the first module that is sure enough"),
     required(record("inference.early_exit.rule", "when it is")),
     real("inference.early_exit.rule.max_probability", 0, 1, "leave when the best class has at least this probability"),

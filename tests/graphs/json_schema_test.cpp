@@ -84,8 +84,10 @@ constexpr std::array kVisible = {
     "image_of_size",    "limit_in_bytes",
 };
 // Exceptions: what a schema leaves to `check`.
-constexpr std::array kHidden = {"memory_negative", "number_whole_but_written_real", "version_with_point",
-                                "unknown_key_beside_layers", "unknown_op_in_select"};
+constexpr std::array kHidden = {
+    "number_whole_but_written_real", "version_with_point",         "unknown_key_beside_layers",
+    "unknown_op_in_select",          "power_compute_below_idle",   "power_idle_below_standby",
+    "battery_without_power",         "battery_without_idle_power", "battery_in_an_anchor_without_power"};
 
 bool is_visible(const std::string& name) {
   if (std::any_of(kHidden.begin(), kHidden.end(), [&](const char* hidden) { return name == hidden; })) return false;
