@@ -31,7 +31,7 @@ struct Device {
   Figure binary_ops;               // sustained products of binary weights and bits, per second
   Figure bytes_per_s;              // sustained, of main memory
   Figure idle_w, compute_w;        // awake and waiting; all cores busy
-  Figure standby_w;                // out of the plan; idle_w if not given
+  Figure standby_w;                // out of the plan; if not given, the preset's, or idle_w where that is given
   double battery_j = std::numeric_limits<double>::infinity();  // a full one; infinity = mains
   SourcePos pos;
 };

@@ -11,13 +11,21 @@
 #include <unistd.h>
 
 #include "engine/cli/command.h"
+#include "partitioner/check_swarm.h"
 
 namespace cleave {
 
 Model load_model(const std::string& path, const CommonOptions& common) {
   std::vector<std::string> sets = common.sets;
   if (common.seed) sets.push_back(fmt::format("seed={}", *common.seed));
-  return load_model(path, cleave_language(), sets);
+  const Language language = cleave_language();
+  Model model;
+  Diagnostics found(model.reading.sources);
+  read_model(path, language, sets, model.reading, found);
+  model.graph = build_graph(model.reading.spec, language, found);
+  check_swarm(model.graph, model.reading.doc, found);
+  found.throw_if_any();
+  return model;
 }
 
 std::string shell_word(const std::string& text) {
