@@ -31,5 +31,7 @@ std::string to_ascii(const Graph& graph);
 std::string to_dot(const Graph& graph);
 // Returns an SVG by our own layering: groups stand side by side, each from top to bottom.
 std::string to_svg(const Graph& graph);
+// Returns `text` as it stands between the tags of an SVG.
+std::string svg_text(const std::string& text);
 
 }  // namespace cleave

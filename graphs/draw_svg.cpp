@@ -144,12 +144,6 @@ std::string edge_path(const std::vector<Placed>& placed, const Placed& from, con
       start, y0, y0 + kGapY / 2, side, y0 + kGapY, y1 - kGapY, y1 - kGapY / 2, end, y1);
 }
 
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char c : text) safe += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
-  return safe;
-}
-
 std::string box_svg(const Box& box, const Placed& at) {
   const char* colour = box_colour(box);
   std::string text = fmt::format(
@@ -159,12 +153,18 @@ std::string box_svg(const Box& box, const Placed& at) {
     const bool name = i == 0 && !box.inputs.empty();
     text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", at.x + at.width / 2,
                         at.y + 5 + kLineHeight * (static_cast<double>(i) + 0.75), name ? " class=\"name\"" : "",
-                        escaped(at.lines[i]));
+                        svg_text(at.lines[i]));
   }
   return text;
 }
 
 }  // namespace
+
+std::string svg_text(const std::string& text) {
+  std::string safe;
+  for (const char c : text) safe += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
+  return safe;
+}
 
 const char* box_colour(const Box& box) {
   if (box.inputs.empty()) return "#e8e8e8";
