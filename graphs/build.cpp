@@ -405,6 +405,7 @@ Model load_model(const std::string& path, const Language& language, const std::v
   Diagnostics found(model.reading.sources);
   read_model(path, language, sets, model.reading, found);
   model.graph = build_graph(model.reading.spec, language, found);
+  if (found.empty()) check_placed_nodes(model.reading.doc, model.graph, found);
   found.throw_if_any();
   return model;
 }
@@ -415,6 +416,7 @@ Model load_model_text(const std::string& file, const std::string& text, const La
   Diagnostics found(model.reading.sources);
   read_model_text(file, text, language, sets, model.reading, found);
   model.graph = build_graph(model.reading.spec, language, found);
+  if (found.empty()) check_placed_nodes(model.reading.doc, model.graph, found);
   found.throw_if_any();
   return model;
 }

@@ -11,6 +11,9 @@ namespace cleave {
 // graph is complete only if nothing was added.
 Graph build_graph(const ModelSpec& spec, const Language& language, Diagnostics& found);
 
+// Checks the names in `placement.map` that only the graph knows: those of nodes inside layers and modules.
+void check_placed_nodes(const DocNode& doc, const Graph& graph, Diagnostics& found);
+
 // A model ready for the later stages. `graph` is empty (no nodes) for a swarm file.
 struct Model {
   ModelReading reading;

@@ -253,6 +253,51 @@ void check_assignment(const DocNode* table, const char* what, const std::vector<
   }
 }
 
+// The names of the nodes and blocks at the top of a network of layers; build.cpp calls those without a name so.
+std::vector<std::string> made_names(const ModelSpec& spec) {
+  std::vector<std::string> names;
+  std::map<std::string, int> used;
+  for (const LayerSpec& layer : spec.layers) {
+    if (!layer.name.empty()) continue;
+    const int count = ++used[layer.op];
+    names.push_back(count == 1 ? layer.op : fmt::format("{}_{}", layer.op, count));
+  }
+  return names;
+}
+
+// "a", or "a+b" for the shares of a split head.
+void check_placed_on(const DocNode& value, const ModelSpec& spec, Diagnostics& found) {
+  std::set<std::string> seen;
+  std::size_t start = 0;
+  while (start <= value.scalar.size()) {
+    const std::size_t end = std::min(value.scalar.find('+', start), value.scalar.size());
+    DocNode part;
+    part.scalar = value.scalar.substr(start, end - start);
+    part.pos = value.pos;
+    if (!value.quoted && end > start) {
+      part.pos.col += static_cast<int>(start);
+      part.pos.length = static_cast<int>(end - start);
+    }
+    if (!seen.insert(part.scalar).second)
+      found.add(part.pos, fmt::format("'{}' is to compute two shares", part.scalar), "a share each for other devices");
+    else check_known(part, part.scalar, "device", spec.devices, found);
+    start = end + 1;
+  }
+}
+
+// Keys with a '/' name nodes inside a layer or module; check_placed_nodes knows these.
+void check_map(const DocNode* map, const char* what, std::vector<std::string> names, const ModelSpec& spec,
+               Diagnostics& found) {
+  if (map == nullptr) return;
+  for (std::string& name : made_names(spec)) names.push_back(std::move(name));
+  for (const DocEntry& entry : map->entries) {
+    DocNode key;
+    key.pos = entry.key_pos;
+    if (entry.key.find('/') == std::string::npos) check_known(key, entry.key, what, names, found);
+    if (entry.value.is_scalar()) check_placed_on(entry.value, spec, found);
+  }
+}
+
 void check_ways(const DocEntry& ways, Diagnostics& found) {
   FieldDef field{"ways", Kind::integer, ""};
   field.min = 1;
@@ -309,7 +354,7 @@ void check_placement(const DocNode& doc, const ModelSpec& spec, Diagnostics& fou
   const char* what = spec.modules.empty() ? "layer" : "module";
   const std::vector<std::string> names = placed_names(spec);
   check_assignment(find_path(doc, "placement.pin"), what, names, spec, found);
-  check_assignment(find_path(doc, "placement.map"), what, names, spec, found);
+  check_map(find_path(doc, "placement.map"), what, names, spec, found);
   for (const DocNode& cut : texts_at(doc, "placement.cuts.after")) check_known(cut, cut.scalar, what, names, found);
   check_accuracy(doc, what, names, found);
   const DocNode* mode = find_path(doc, "placement.mode");

@@ -158,8 +158,9 @@ constexpr std::array kPlacement = {
     FieldDef{"placement.accuracy", Kind::table, "cut -> ways -> accuracy a branch split was measured to reach"},
     FieldDef{"placement.accuracy.*", Kind::table, "ways -> accuracy"},
     real("placement.accuracy.*.*", 0, 1, "measured accuracy"),
-    FieldDef{"placement.map", Kind::table, "module -> device, for mode: manual"},
-    text("placement.map.*", "the device"),
+    FieldDef{"placement.map", Kind::table,
+             "module, layer or node -> device, for mode: manual; others run where the one above does"},
+    text("placement.map.*", "the device; a+b for a head split in two ways (see split)"),
 };
 
 constexpr std::array kTraining = {

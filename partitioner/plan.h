@@ -26,6 +26,8 @@ struct PlanStage {
   std::int64_t work = 0;      // multiply-adds of one frame, binary products included
   std::int64_t memory_bytes = 0, memory_limit_bytes = 0;
   double joules = 0;  // of one frame, its computing
+
+  bool operator==(const PlanStage&) const = default;
 };
 
 // What travels between two stages.
@@ -35,6 +37,8 @@ struct PlanCut {
   std::int64_t bytes = 0;       // on the wire, of one frame, headers included
   Figure seconds;
   double latency_s = 0;  // of these
+
+  bool operator==(const PlanCut&) const = default;
 };
 
 struct Plan {
@@ -51,6 +55,7 @@ struct Plan {
   double bound = 0;                // no plan has a better value
   bool optimal = false;            // proven
   bool is_feasible() const { return misfit.empty(); }
+  bool operator==(const Plan&) const = default;
 };
 
 // Where the planner may cut and split, and what it must keep to.
