@@ -49,7 +49,10 @@ std::string span_text(const Graph& graph, const PlanStage& stage) {
   if (stage.nodes.empty()) return "";
   const std::string& first = node_name(graph, stage.nodes.front());
   const std::string& last = node_name(graph, stage.nodes.back());
-  return first == last ? first : fmt::format("{} … {}", first, last);
+  if (first == last) return first;
+  const std::size_t run = index_of(stage.nodes.back()) - index_of(stage.nodes.front()) + 1;
+  return fmt::format("{} … {}{}", first, last,
+                     run == stage.nodes.size() ? "" : fmt::format(" ({} of {})", stage.nodes.size(), run));
 }
 
 std::string bound_line(const Setting& setting, const Plan& plan, const Scale& scale) {
@@ -170,7 +173,7 @@ std::string stages_text(const Setting& setting, const Plan& plan) {
                     to.empty() ? "-" : fmt::format("{} to {}", binary_bytes(bytes), to)});
   }
   std::vector<std::string> marks(rows.size(), "");
-  return aligned_table({"card", "cards", "computes", "busy", "memory", "sends to"}, {"", "", "", "", "", ""},
+  return aligned_table({"card", "layers", "computes", "busy", "memory", "sends to"}, {"", "", "", "", "", ""},
                        std::move(rows), marks, 120);
 }
 

@@ -64,7 +64,9 @@ bool is_empty_column(const std::string& title, const std::vector<std::string>& t
          });
 }
 
-bool is_word_column(const std::string& title) { return title == "cut" || title == "cards"; }
+bool is_word_column(const std::string& title) {
+  return title == "cut" || title == "cards" || title == "card" || title == "layers";
+}
 
 }  // namespace
 

@@ -8,7 +8,10 @@
 
 #include "engine/cli/log.h"
 #include "engine/cli/planning.h"
+#include "engine/cli/stop.h"
+#include "ops/core/catalog.h"
 #include "ops/core/file.h"
+#include "partitioner/pipeedge.h"
 #include "partitioner/plan_file.h"
 #include "partitioner/table.h"
 
@@ -21,6 +24,7 @@ struct Options {
   int top = 12;
   std::string why;
   bool lock = false;
+  std::vector<std::string> pipeedge;  // models, device types, devices
 };
 
 std::span<const std::uint8_t> bytes_of(const std::string& text) {
@@ -50,8 +54,21 @@ std::string text_of(const Setting& setting, const PlanTable& table, const Option
   return plan_text(setting, table, {options.top, 100});
 }
 
+// PipeEdge's files hold what a model and a swarm file hold for us.
+ExitCode plan_pipeedge(const Options& options) {
+  const PipeEdge pipeedge = read_pipeedge({options.pipeedge[0], options.pipeedge[1], options.pipeedge[2]});
+  Goal goal;
+  goal.time_limit_s = options.planning.time_limit_s;
+  goal.stop = &watch_signals();
+  print_result(pipeedge_plan_text(pipeedge, find(objective_catalog(), "throughput")->solve(pipeedge.problem, goal)));
+  return ExitCode::done;
+}
+
 ExitCode plan_command(const Options& options, const CommonOptions& common) {
   Log log(common);
+  if (options.planning.file.empty() == options.pipeedge.empty())
+    throw UserError("name a model file, or three files behind --from-pipeedge");
+  if (!options.pipeedge.empty()) return plan_pipeedge(options);
   if (!options.why.empty() && common.format != "text") throw UserError("--why is text only");
   const std::unique_ptr<PlanningJob> job = prepare_planning(options.planning, common);
   const Setting setting = job->setting();
@@ -70,7 +87,7 @@ ExitCode plan_command(const Options& options, const CommonOptions& common) {
 
 std::function<ExitCode()> declare_plan(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
-  app.add_option("MODEL", options->planning.file, "model file")->required()->type_name("FILE");
+  app.add_option("MODEL", options->planning.file, "model file")->type_name("FILE");
   add_planning_options(app, options->planning);
   app.add_option("--top", options->top, "rows of the table: the best by the objective; 0 = all")
       ->check(CLI::Range(0, 1'000'000))
@@ -79,6 +96,10 @@ std::function<ExitCode()> declare_plan(CLI::App& app, const CommonOptions& commo
   app.add_option("--why", options->why, "explain one row, each term with its source: CUT or CUT:WAYS")
       ->type_name("ROW");
   app.add_flag("--lock", options->lock, "write the placement into the model file, comments kept");
+  app.add_option("--from-pipeedge", options->pipeedge,
+                 "plan from PipeEdge's models.yml, device_types.yml and devices.yml, in the form it reads")
+      ->expected(3)
+      ->type_name("FILE FILE FILE");
   return [options, &common] { return plan_command(*options, common); };
 }
 
