@@ -26,17 +26,17 @@
 #include "partitioner/search.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <utility>
 
-#include "partitioner/search_bound.h"
-#include "partitioner/search_labels.h"
+#include "partitioner/search_core.h"
 
 namespace cleave {
 
 namespace {
 
 constexpr double kRounding = 1e-12;
-constexpr double kLatencyRounding = 1e-9;  // for limits: the final word is evaluate()'s
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -49,81 +49,14 @@ double value_of(Minimise what, const Score& score) {
   return kInfinity;
 }
 
-// Work done by each position, as shares of the whole, the mean over the kinds.
-std::vector<double> mean_work(const Problem& problem) {
-  std::vector<double> work(at(problem.positions));
-  for (const std::vector<double>& done : problem.done_s)
-    for (std::size_t p = 0; p < work.size(); ++p)
-      if (done.back() > 0 && done.back() < kInfinity) work[p] += done[p] / done.back();
-  return work;
+// Whether anything but the devices' number limits what they can do.
+bool has_capacities(const Problem& problem, Minimise what, double period_limit_s) {
+  return what == Minimise::period || period_limit_s < kInfinity ||
+         std::any_of(problem.kinds.begin(), problem.kinds.end(),
+                     [](const DeviceKind& kind) { return kind.memory_bytes < kInfinity; });
 }
 
-struct Child {
-  Label label;
-  double bound = 0;
-};
-
-// A weight of the work, and the most of it that one stage of each kind can take.
-struct Capacity {
-  std::vector<double> weight;  // [position]
-  std::vector<double> most;    // [kind]
-};
-
-struct Open {
-  double bound = 0;
-  std::int32_t label = 0, position = 0;
-
-  // For a heap with the least bound on top; of equal ones the label that is furthest.
-  bool operator<(const Open& other) const {
-    return bound != other.bound ? bound > other.bound : position < other.position;
-  }
-};
-
-class Search {
- public:
-  Search(const Problem& problem, Minimise what, const Goal& goal, double period_limit_s, std::size_t most_labels);
-  Solution run();
-
- private:
-  bool prepare();
-  void improve_bound();
-  void beam(std::size_t width);
-  void search_all();
-  bool is_over();
-
-  void starts(std::vector<Child>& out) const;
-  void add_stages(std::int32_t from, double least, double most, std::vector<Child>& out, double* above);
-  void add_hops(const Label& from, std::int32_t index, std::vector<Child>& out) const;
-  void keep(const Label& label, std::vector<Child>& out) const;
-  void finish(const Label& last);
-  double bound_of(const Label& label) const;
-  bool is_hopeless(const Label& label, double bound) const;
-  bool is_worse_tie(const Label& label) const;
-  bool fits(const Label& label) const;
-  double rounding() const;
-  double least_stages(const Label& label) const;
-  double left(const ToGo& to_go, const Label& label) const;
-  void set_capacities(double busy_below_s);
-
-  const Problem& problem_;
-  const Minimise what_;
-  const Goal& goal_;
-  const double period_limit_s_;
-  const std::size_t most_labels_;
-  const Deadline deadline_;
-  const StageRows rows_;
-  const Prices prices_;
-  const bool busy_counts_;
-  const double start_cost_, start_latency_s_;
-
-  ToGo cost_, latency_, stages_;  // latency_: only where it counts beside the cost
-  Extras extras_;
-  std::vector<Capacity> capacities_;
-  LabelTable table_;
-  std::vector<Open> open_;
-  Solution best_;
-  double root_ = 0;  // the least bound before anything is chosen
-};
+}  // namespace
 
 Search::Search(const Problem& problem, Minimise what, const Goal& goal, double period_limit_s, std::size_t most_labels)
     : problem_(problem),
@@ -137,6 +70,7 @@ Search::Search(const Problem& problem, Minimise what, const Goal& goal, double p
       busy_counts_(what == Minimise::period || period_limit_s < kInfinity),
       start_cost_(constant_cost(problem, what, goal)),
       start_latency_s_(constant_cost(problem, Minimise::latency, goal)),
+      capacities_(rows_, {}),
       table_(problem, Dominance(problem, what, goal, period_limit_s)) {
   best_.value = kInfinity;
 }
@@ -154,149 +88,9 @@ bool Search::prepare() {
   if (!fill_to_go(rows_, stage_prices(prices_), free, deadline_, stages_)) return false;
   const double least = least_total(prices_, cost_);
   root_ = prices_.longest ? std::max(start_cost_, least) : start_cost_ + least;
-  set_capacities(kInfinity);
+  if (has_capacities(problem_, what_, period_limit_s_) && !deadline_.over())
+    capacities_ = Capacities(rows_, {kInfinity});
   return true;
-}
-
-void Search::set_capacities(double busy_below_s) {
-  capacities_.clear();
-  for (std::vector<double> weight : {problem_.held_bytes, mean_work(problem_)}) {
-    Capacity capacity{std::move(weight), {}};
-    capacity.most = most_in_a_stage(rows_, capacity.weight, busy_below_s);
-    capacities_.push_back(std::move(capacity));
-  }
-}
-
-double Search::left(const ToGo& to_go, const Label& label) const {
-  const std::size_t row = to_go.index(label.stages, label.kind, label.position);
-  return label.ended ? to_go.rest[row] : to_go.start[row];
-}
-
-// Of a whole plan; the one an open label is about to begin is counted already.
-double Search::least_stages(const Label& label) const {
-  return label.stages + left(stages_, label) - (label.ended ? 0 : 1);
-}
-
-double Search::bound_of(const Label& label) const {
-  const double rest = left(cost_, label);
-  double bound = prices_.longest ? std::max(label.cost, rest) : label.cost + rest;
-  if (extras_.any()) bound = std::max(bound, label.charged + left(extras_.to_go, label) - extras_.refund);
-  return bound;
-}
-
-double Search::rounding() const {
-  return best_.stages.empty() ? 0 : kRounding * (std::abs(best_.value) + extras_.refund);
-}
-
-// The plan is as good as the best one found: it must need fewer stages, or as many and less time.
-bool Search::is_worse_tie(const Label& label) const {
-  if (what_ == Minimise::period) return true;
-  const double stages = least_stages(label);
-  const int best = static_cast<int>(best_.stages.size());
-  if (stages != best || what_ == Minimise::latency) return stages >= best;
-  return label.latency_s + left(latency_, label) >= best_.score.latency_s * (1 - kRounding);
-}
-
-// What is left is no more than the free devices can take.
-bool Search::fits(const Label& label) const {
-  for (const Capacity& capacity : capacities_) {
-    double missing = capacity.weight.back() - capacity.weight[at(label.position)];
-    missing -= missing * kLatencyRounding;
-    if (!label.ended) missing -= capacity.most[label.kind];
-    for (std::size_t kind = 0; kind < capacity.most.size() && missing > 0; ++kind) {
-      const int used = table_.sets.count(label.used, static_cast<int>(kind));
-      missing -= (problem_.kinds[kind].count() - used) * capacity.most[kind];
-    }
-    if (missing > 0) return false;
-  }
-  return true;
-}
-
-bool Search::is_hopeless(const Label& label, double bound) const {
-  if (bound == kInfinity || bound > best_.value + rounding()) return true;
-  if (least_stages(label) > goal_.max_stages) return true;
-  if (goal_.latency_limit_s < kInfinity &&
-      label.latency_s + left(latency_, label) > goal_.latency_limit_s * (1 + kLatencyRounding))
-    return true;
-  return bound >= best_.value - rounding() && is_worse_tie(label);
-}
-
-void Search::keep(const Label& label, std::vector<Child>& out) const {
-  const double bound = bound_of(label);
-  if (!is_hopeless(label, bound)) out.push_back({label, bound});
-}
-
-void Search::starts(std::vector<Child>& out) const {
-  for (std::size_t kind = 0; kind < problem_.kinds.size(); ++kind) {
-    if (prices_.entry[kind] == kInfinity) continue;
-    Label label;
-    label.kind = static_cast<std::uint8_t>(kind);
-    label.stages = 1;
-    table_.sets.add(label.used, label.kind);
-    label.cost = prices_.longest ? std::max(start_cost_, prices_.entry[kind]) : start_cost_ + prices_.entry[kind];
-    label.charged = start_cost_ + (extras_.any() ? extras_.prices.entry[kind] : 0);
-    label.receive_s = problem_.entry_s[kind];
-    label.latency_s = start_latency_s_ + label.receive_s;
-    label.half_duplex = problem_.entry_half_duplex;
-    keep(label, out);
-  }
-}
-
-// Ends the stage of an open label wherever the bound is within [least, most]; `above` becomes the least bound beyond.
-void Search::add_stages(std::int32_t from, double least, double most, std::vector<Child>& out, double* above) {
-  const Label open = table_.labels[at(from)];
-  std::vector<StageEnd> scratch;
-  *above = kInfinity;
-  for (const StageEnd& end : rows_.row(open.kind, open.position, scratch)) {
-    Label label = open;
-    label.parent = from;
-    label.ended = true;
-    label.expanded = false;
-    label.position = end.to;
-    label.compute_s = end.compute_s;
-    label.latency_s += end.compute_s;
-    if (busy_counts_) {
-      const double busy = problem_.model->busy_s(end.compute_s, open.receive_s, 0, open.half_duplex);
-      if (busy > period_limit_s_) continue;
-      if (prices_.longest) label.cost = std::max(label.cost, busy);
-    }
-    if (!prices_.longest) label.cost += end.compute_s * prices_.compute[open.kind];
-    if (extras_.any())
-      label.charged += end.compute_s * extras_.prices.compute[open.kind] + extras_.prices.stage[open.kind];
-    const double bound = bound_of(label);
-    if (bound < least || is_hopeless(label, bound)) continue;
-    if (end.to == problem_.last()) finish(label);
-    else if (bound > most) *above = std::min(*above, bound);
-    else if (fits(label)) out.push_back({label, bound});
-  }
-}
-
-void Search::add_hops(const Label& from, std::int32_t index, std::vector<Child>& out) const {
-  for (int kind = 0; kind < static_cast<int>(problem_.kinds.size()); ++kind) {
-    if (!table_.sets.has_free(from.used, kind)) continue;
-    const LinkCost& link = problem_.links[from.kind][at(kind)];
-    Label label;
-    label.receive_s = link.seconds(problem_.sent_bytes[at(from.position)]);
-    if (label.receive_s == kInfinity || label.receive_s > period_limit_s_) continue;
-    label.cost = from.cost;
-    if (busy_counts_) {
-      const double busy =
-          problem_.model->busy_s(from.compute_s, from.receive_s, label.receive_s, from.half_duplex || link.half_duplex);
-      if (busy > period_limit_s_) continue;
-      if (prices_.longest) label.cost = std::max({label.cost, busy, label.receive_s});
-    }
-    if (!prices_.longest) label.cost += label.receive_s * prices_.send[from.kind];
-    if (extras_.any()) label.charged = from.charged + label.receive_s * extras_.prices.send[from.kind];
-    label.latency_s = from.latency_s + label.receive_s;
-    label.half_duplex = link.half_duplex;
-    label.used = from.used;
-    table_.sets.add(label.used, kind);
-    label.kind = static_cast<std::uint8_t>(kind);
-    label.stages = static_cast<std::uint8_t>(from.stages + 1);
-    label.parent = index;
-    label.position = from.position;
-    keep(label, out);
-  }
 }
 
 // A whole plan: the best one if evaluate() says so.
@@ -311,6 +105,10 @@ void Search::finish(const Label& last) {
     to = label.position;
   }
   std::reverse(stages.begin(), stages.end());
+  consider(stages);
+}
+
+void Search::consider(const Stages& stages) {
   if (evaluate(problem_, stages).period_s > period_limit_s_) return;
   const Score score = evaluate(problem_, stages, goal_.period_s);
   if (score.period_s == kInfinity || score.latency_s > goal_.latency_limit_s) return;
@@ -319,126 +117,195 @@ void Search::finish(const Label& last) {
     if (value > best_.value + rounding()) return;
     if (std::pair(stages.size(), score.latency_s) >= std::pair(best_.stages.size(), best_.score.latency_s)) return;
   }
-  best_.stages = std::move(stages);
+  best_.stages = stages;
   best_.score = score;
   best_.value = value;
 }
 
-// Adds to the `width` children of the least bounds.
-void insert(std::vector<Child>& kept, const Child& child, std::size_t width) {
-  const auto before = [](const Child& a, const Child& b) {
-    return a.bound != b.bound ? a.bound < b.bound : a.label.stages < b.label.stages;
+namespace {
+
+// A partial plan, and how it ranks among others that end at the same position: less is better.
+struct Ranked {
+  Child child;
+  double rank = 0;
+};
+
+// Adds to the best `width`, one for the same devices.
+void insert(std::vector<Ranked>& kept, const Ranked& added, std::size_t width) {
+  const auto before = [](const Ranked& a, const Ranked& b) {
+    return a.rank != b.rank ? a.rank < b.rank : a.child.label.stages < b.child.label.stages;
   };
-  if (kept.size() == width && !before(child, kept.back())) return;
-  for (Child& other : kept) {
-    if (other.label.used != child.label.used || other.label.kind != child.label.kind) continue;
-    if (!before(child, other)) return;
-    kept.erase(kept.begin() + (&other - kept.data()));
-    break;
+  if (kept.size() == width && !before(added, kept.back())) return;
+  const Label& label = added.child.label;
+  const auto same = std::find_if(kept.begin(), kept.end(), [&](const Ranked& other) {
+    return other.child.label.used == label.used && other.child.label.kind == label.kind;
+  });
+  if (same != kept.end()) {
+    if (!before(added, *same)) return;
+    kept.erase(same);
   }
   if (kept.size() == width) kept.pop_back();
-  kept.insert(std::upper_bound(kept.begin(), kept.end(), child, before), child);
+  kept.insert(std::upper_bound(kept.begin(), kept.end(), added, before), added);
 }
 
-// From position to position, goes on with the `width` partial plans of the least bounds that end there.
+}  // namespace
+
+// For the least period all plans below the ceiling are welcome: those that leave most to the other devices are likely
+// to find an end.
+double Search::rank(const Child& child) const {
+  return ceiling_ < kInfinity ? -capacities_.slack(table_.sets, child.label) : child.bound;
+}
+
+// From position to position, goes on with the `width` best partial plans that end there.
 void Search::beam(std::size_t width) {
   constexpr std::size_t kAlways = 10000;  // so many stages are quicker than anyone's limit
-  std::vector<std::vector<Child>> ended(at(problem_.positions));
-  std::vector<Child> children, chosen;
+  std::vector<std::vector<Ranked>> ended(at(problem_.positions));
+  std::vector<Child> children;
+  std::vector<Ranked> begun;
   for (int position = 0; position < problem_.last(); ++position) {
     if (table_.labels.size() > kAlways && deadline_.over()) break;
     if (position == 0) starts(children);
-    for (const Child& child : ended[at(position)]) {
-      table_.labels.push_back(child.label);
-      add_hops(child.label, static_cast<std::int32_t>(table_.labels.size()) - 1, children);
+    for (const Ranked& one : ended[at(position)]) {
+      table_.labels.push_back(one.child.label);
+      add_hops(one.child.label, static_cast<std::int32_t>(table_.labels.size()) - 1, children);
     }
-    chosen.clear();
-    for (const Child& child : children) insert(chosen, child, width);
+    begun.clear();
+    for (const Child& child : children) insert(begun, {child, rank(child)}, width);
     children.clear();
-    for (const Child& child : chosen) {
+    for (const Ranked& one : begun) {
       double above = 0;
-      table_.labels.push_back(child.label);
+      table_.labels.push_back(one.child.label);
       add_stages(static_cast<std::int32_t>(table_.labels.size()) - 1, -kInfinity, kInfinity, children, &above);
     }
-    for (const Child& child : children) insert(ended[at(child.label.position)], child, width);
+    for (const Child& child : children) insert(ended[at(child.label.position)], {child, rank(child)}, width);
     children.clear();
   }
   table_.labels.clear();
 }
 
+// Where a latency limit leaves the beams without a plan, that of the least latency is one. False: there is none.
+bool Search::find_any() {
+  constexpr std::size_t kMostLabels = 200000;
+  if (goal_.latency_limit_s == kInfinity || what_ == Minimise::latency || !best_.stages.empty()) return true;
+  Goal rest = goal_;
+  rest.time_limit_s = deadline_.left_s() / 2;
+  const Solution quickest = Search(problem_, Minimise::latency, rest, period_limit_s_, kMostLabels).run();
+  if (!quickest.stages.empty()) consider(quickest.stages);
+  return !quickest.stages.empty() || !quickest.optimal;
+}
+
 void Search::improve_bound() {
-  extras_ = raise_bound(rows_, prices_, goal_, deadline_, goal_.latency_limit_s - start_latency_s_,
-                        best_.value - start_cost_);
+  double latency_s = goal_.latency_limit_s - start_latency_s_;
+  if (what_ == Minimise::latency || latency_s <= 0) latency_s = kInfinity;  // it has no price
+  extras_ = raise_bound(rows_, prices_, goal_, deadline_, latency_s, best_.value - start_cost_);
   if (extras_.any()) root_ = std::max(root_, extras_.bound + start_cost_);
 }
 
-bool Search::is_over() { return table_.labels.size() >= most_labels_ || deadline_.over(); }
+// Halves the gap again and again: a level that the devices cannot keep together raises the bound, a plan below it
+// lowers the value, and where the beam finds none, that proves nothing.
+void Search::narrow_period(std::size_t width) {
+  constexpr int kRounds = 14;
+  constexpr double kNarrow = 1e-3;
+  double tried = root_;
+  for (int round = 0; round < kRounds && !deadline_.over() && tried < best_.value * (1 - kNarrow); ++round) {
+    if (best_.stages.empty() && tried <= 0) break;
+    level_s_ = best_.stages.empty() ? 2 * tried : (tried + best_.value) / 2;
+    capacities_ = Capacities(rows_, {level_s_});
+    std::vector<Child> children;
+    ceiling_ = level_s_;
+    starts(children);
+    if (children.empty()) root_ = level_s_;
+    else beam(width);
+    ceiling_ = kInfinity;
+    if (best_.value >= level_s_) tried = level_s_;
+  }
+  set_levels();
+}
+
+void Search::set_levels() {
+  if (best_.stages.empty()) capacities_ = Capacities(rows_, {kInfinity});
+  else capacities_ = Capacities(rows_, levels_between(problem_, root_, best_.value));
+  level_s_ = best_.value;
+}
+
+bool Search::is_over() const { return table_.labels.size() >= most_labels_ || deadline_.over(); }
+
+void Search::push_all(std::vector<Child>& children) {
+  for (const Child& child : children) {
+    const std::int32_t index = table_.add(child.label);
+    if (index < 0) continue;
+    open_.push_back({child.bound, index, child.label.position});
+    std::push_heap(open_.begin(), open_.end());
+  }
+  children.clear();
+}
+
+void Search::expand(const OpenLabel& next, std::vector<Child>& children) {
+  Label& label = table_.labels[at(next.label)];
+  if (label.beaten || is_hopeless(label, next.bound)) return;
+  if (!label.expanded && table_.is_beaten(next.label)) return;
+  if (label.ended) return add_hops(label, next.label, children);
+  // A few at a time: as far as an eighth of what the best plan leaves open.
+  const double width = best_.value < kInfinity ? (best_.value - root_) / 8 : std::abs(next.bound) / 8;
+  const double least = label.expanded ? next.bound : -kInfinity;
+  double above = kInfinity;
+  label.expanded = true;
+  add_stages(next.label, least, next.bound + width, children, &above);
+  if (above == kInfinity) return;
+  open_.push_back({above, next.label, next.position});
+  std::push_heap(open_.begin(), open_.end());
+}
+
+// True when no open label leads to a better plan, nor (unless there are too many) to one that is as good but simpler.
+bool Search::is_last(const OpenLabel& next) {
+  constexpr int kMostTies = 50000;
+  if (next.bound > best_.value + rounding()) return true;
+  return next.bound >= best_.value - rounding() && ++ties_ > kMostTies;
+}
 
 void Search::search_all() {
-  constexpr int kMostTies = 50000;  // partial plans looked at only to break a tie
+  constexpr int kOften = 2000;  // how many labels apart new levels are worth their time
   std::vector<Child> children;
-  const auto push_all = [&] {
-    for (const Child& child : children) {
-      const std::int32_t index = table_.add(child.label);
-      if (index < 0) continue;
-      open_.push_back({child.bound, index, child.label.position});
-      std::push_heap(open_.begin(), open_.end());
-    }
-    children.clear();
-  };
   starts(children);
-  push_all();
-  int ties = 0;
+  push_all(children);
   best_.optimal = true;
   best_.bound = root_;
-  for (int count = 0; !open_.empty(); ++count) {
-    std::pop_heap(open_.begin(), open_.end());
-    const Open next = open_.back();
-    if (next.bound > best_.value + rounding() || (next.bound >= best_.value - rounding() && ++ties > kMostTies)) return;
-    if (count % 64 == 0 && is_over()) {
+  for (int count = 1; !open_.empty(); ++count) {
+    const OpenLabel next = open_.front();
+    if (is_last(next)) return;
+    if (count % 64 == 1 && is_over()) {
       best_.optimal = next.bound >= best_.value - rounding();
       best_.bound = std::max(best_.bound, next.bound);
       return;
     }
+    if (prices_.longest && count % kOften == 0 && best_.value < level_s_) set_levels();
+    std::pop_heap(open_.begin(), open_.end());
     open_.pop_back();
-    Label& label = table_.labels[at(next.label)];
-    if (label.beaten || is_hopeless(label, next.bound)) continue;
-    if (!label.expanded && table_.is_beaten(next.label)) continue;
-    if (label.ended) {
-      const Label ended = label;
-      add_hops(ended, next.label, children);
-    } else {
-      // A few at a time: as far as an eighth of what the best plan leaves open.
-      const double width = best_.value < kInfinity ? (best_.value - root_) / 8 : std::abs(next.bound) / 8;
-      const double least = label.expanded ? next.bound : -kInfinity;
-      double above = kInfinity;
-      label.expanded = true;
-      add_stages(next.label, least, next.bound + width, children, &above);
-      if (above < kInfinity) {
-        open_.push_back({above, next.label, next.position});
-        std::push_heap(open_.begin(), open_.end());
-      }
-    }
-    push_all();
+    expand(next, children);
+    push_all(children);
   }
 }
 
 Solution Search::run() {
   constexpr std::size_t kQuick = 4, kWide = 16;
   best_.bound = start_cost_;
-  if (!prepare()) return best_;
-  beam(kQuick);
-  const bool may_gain = best_.stages.empty() || best_.value > root_ * (1 + kRounding);
-  if (may_gain && root_ < kInfinity && !deadline_.over()) {
+  if (start_latency_s_ > goal_.latency_limit_s) root_ = kInfinity;
+  if (root_ < kInfinity && !prepare()) return best_;
+  if (root_ < kInfinity) beam(kQuick);
+  if (!find_any()) root_ = kInfinity;
+  if (root_ < kInfinity && !(best_.value <= root_ * (1 + kRounding)) && !deadline_.over()) {
     if (what_ != Minimise::period) improve_bound();
-    beam(kWide);
+    if (what_ == Minimise::period) narrow_period(kQuick);
+    else beam(kWide);
   }
-  if (what_ == Minimise::period && best_.value < kInfinity) set_capacities(best_.value);
-  search_all();
+  if (root_ < kInfinity) search_all();
+  else best_.optimal = true;
   if (best_.stages.empty() && best_.optimal) best_.bound = kInfinity;
   if (best_.optimal || best_.bound > best_.value) best_.bound = best_.value;
   return best_;
 }
+
+namespace {
 
 // Of all plans of the least period: those with the fewest stages, and of these the one with the shortest latency.
 void break_ties(const Problem& problem, Goal goal, double period_limit_s, Solution& solution) {
@@ -447,6 +314,7 @@ void break_ties(const Problem& problem, Goal goal, double period_limit_s, Soluti
   const int most = static_cast<int>(solution.stages.size());
   const double limit = std::min(period_limit_s, solution.value * (1 + kRounding));
   for (goal.max_stages = std::max(goal.min_stages, 1); goal.max_stages <= most && !deadline.over(); ++goal.max_stages) {
+    goal.time_limit_s = deadline.left_s();
     const Solution found = Search(problem, Minimise::latency, goal, limit, kMostLabels).run();
     if (found.stages.empty()) continue;
     solution.stages = found.stages;
@@ -460,11 +328,11 @@ void break_ties(const Problem& problem, Goal goal, double period_limit_s, Soluti
 
 Solution search(const Problem& problem, Minimise what, const Goal& goal, double period_limit_s) {
   constexpr std::size_t kMostLabels = 2000000;  // 200 MB
-  const auto start = std::chrono::steady_clock::now();
+  Goal rest = goal;
+  const Deadline deadline(goal);
   Solution solution = Search(problem, what, goal, period_limit_s, kMostLabels).run();
   if (what != Minimise::period || !solution.optimal || solution.stages.empty()) return solution;
-  Goal rest = goal;
-  rest.time_limit_s -= std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  rest.time_limit_s = deadline.left_s();
   break_ties(problem, rest, period_limit_s, solution);
   return solution;
 }

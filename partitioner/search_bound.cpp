@@ -39,6 +39,10 @@ Deadline::Deadline(const Goal& goal) : stop_(goal.stop) {
 
 bool Deadline::over() const { return (stop_ != nullptr && stop_->load()) || std::chrono::steady_clock::now() >= end_; }
 
+double Deadline::left_s() const {
+  return std::max(0.0, std::chrono::duration<double>(end_ - std::chrono::steady_clock::now()).count());
+}
+
 StageRows::StageRows(const Problem& of, double limit_s, const Deadline& deadline)
     : problem(of), period_limit_s(limit_s) {
   const int kinds = static_cast<int>(problem.kinds.size());
@@ -374,17 +378,6 @@ Stages cheapest_run(const StageRows& rows, const Prices& prices, const ToGo& to_
     cut = to;
   }
   return run;
-}
-
-std::vector<double> most_in_a_stage(const StageRows& rows, const std::vector<double>& weight, double busy_below_s) {
-  std::vector<double> most(rows.problem.kinds.size());
-  std::vector<StageEnd> scratch;
-  for (int kind = 0; kind < static_cast<int>(most.size()); ++kind)
-    for (int from = 0; from < rows.problem.last(); ++from)
-      for (const StageEnd& end : rows.row(kind, from, scratch))
-        if (weight[at(end.to)] - weight[at(from)] > most[at(kind)] && rows.least_busy_s(kind, from, end) < busy_below_s)
-          most[at(kind)] = weight[at(end.to)] - weight[at(from)];
-  return most;
 }
 
 Extras raise_bound(const StageRows& rows, const Prices& prices, const Goal& goal, const Deadline& deadline,

@@ -15,6 +15,7 @@ class Deadline {
  public:
   explicit Deadline(const Goal& goal);
   bool over() const;
+  double left_s() const;  // not below 0
 
  private:
   std::chrono::steady_clock::time_point end_;
@@ -48,6 +49,7 @@ class StageRows {
   const Row& about(int kind, int from) const { return rows_[index(kind, from)]; }
   // The least time the device can be busy with a stage, wherever its input comes from and its output goes to.
   double least_busy_s(int kind, int from, const StageEnd& end) const;
+  double least_send_s(int kind, int cut) const { return least_send_s_[index(kind, cut)]; }
   // Pairs of positions times kinds: what a walk over all rows costs.
   double size() const { return size_; }
 
@@ -107,9 +109,6 @@ bool fill_to_go(const StageRows& rows, const Prices& prices, const Goal& goal, c
 // The cheapest run of stages by these tables; devices may be used too often. Empty = there is none.
 Stages cheapest_run(const StageRows& rows, const Prices& prices, const ToGo& to_go);
 double least_total(const Prices& prices, const ToGo& to_go);
-
-// The most of a weight (a sum over the work done, by position) that one stage of each kind can take.
-std::vector<double> most_in_a_stage(const StageRows& rows, const std::vector<double>& weight, double busy_below_s);
 
 // Multipliers: each use of a kind costs extra, and so does latency; what the limits allow of them is given back. The
 // prices with these extras bound every plan from below, and `refund` is what to take off.
