@@ -29,7 +29,7 @@ namespace cleave {
 
 namespace {
 
-constexpr std::int64_t kMostStates = std::int64_t{1} << 20;
+constexpr std::int64_t kMostStates = std::int64_t{1} << 18;
 constexpr std::size_t kMostSetWords = std::size_t{1} << 23;  // 64 MiB
 constexpr double kSlack = 1e-9;  // of all work: far more than rounding, far less than a stage
 
@@ -99,7 +99,10 @@ void Reach::number_states() {
     if (count > kMostStates) exact_ = false;
     count = std::min(count, kMostStates + 1);
   }
-  if (!exact_) return;
+  if (!exact_) {
+    states_.resize(1);
+    return;
+  }
   std::vector<int> devices(at(count));
   level_.assign(at(std::accumulate(counts_.begin(), counts_.end(), 0) + 2), 0);
   states_.resize(at(count));
@@ -236,15 +239,15 @@ bool Reach::is_used_up(int state, const StageLimits& limits) const {
 
 Found Reach::find(const StageLimits& limits, const Deadline& deadline) {
   if (is_hopeless(limits)) return {};
-  if (!exact_) return {{}, true};
   start(limits);
+  if (!exact_) return find_wide(limits, deadline);
   for (int stages = 1; stages <= most_stages_; ++stages) {
     for (int i = level_[at(stages)]; i < level_[at(stages + 1)]; ++i) {
       if (i % 256 == 255 && deadline.is_over()) return {{}, true};
       if (extend(order_[at(i)], stages, limits)) return {trace(order_[at(i)], stages, limits), false};
     }
   }
-  return {{}, full_};
+  return full_ ? find_wide(limits, deadline) : Found{};
 }
 
 // Follows the sets back from the end of all work.

@@ -34,12 +34,13 @@ class Reach {
  public:
   Reach(const Problem& problem, const Goal& goal);
 
-  // A plan within the limits, of the fewest stages if is_exact(). `busy_s` is not looked at.
+  // A plan within the limits, of the fewest stages if is_exact() and few otherwise. `busy_s` is not looked at.
   Found find(const StageLimits& limits, const Deadline& deadline);
   // True when even without links, in no order, the devices could not do all the work within the limits.
   bool is_hopeless(const StageLimits& limits);
-  // False when there are too many combinations of devices to try them all.
+  // False when there are too many combinations of devices to try them all; then `width` of each size are.
   bool is_exact() const { return exact_; }
+  void set_width(std::size_t width) { width_ = width; }
 
  private:
   // States are combinations of devices, numbered in mixed radix; a state's sets of positions, one for each class of
@@ -51,10 +52,13 @@ class Reach {
     std::uint32_t sets = 0;     // where they begin, in sets
   };
 
+  struct Wide;
+
   void number_states();
   void start(const StageLimits& limits);
   double best_rest(const State& state, int stages) const;
   int needed_from(double rest) const;
+  Found find_wide(const StageLimits& limits, const Deadline& deadline);
   bool extend(int state, int stages, const StageLimits& limits);
   void keep_needed(double rest, std::uint64_t* ends) const;
   bool gather(int before, int kind, std::uint64_t* starts) const;
@@ -68,6 +72,7 @@ class Reach {
   const int words_;
   int most_stages_ = 0;
   bool exact_ = true;
+  std::size_t width_ = 64;
   bool full_ = false;                 // no room for more sets
   std::vector<int> counts_, stride_;  // [kind]
   std::vector<int> order_;            // states by number of devices

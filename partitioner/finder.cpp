@@ -36,6 +36,13 @@ Stages Finder::tidy(const StageLimits& limits, const Stages& stages) const {
   return found.stages.empty() ? stages : found.stages;
 }
 
+bool Finder::widen() {
+  if (reach_.is_exact()) return false;
+  width_ *= 4;
+  reach_.set_width(width_);
+  return true;
+}
+
 std::vector<double> stage_times(const Problem& problem, double above_s, double below_s) {
   std::vector<double> times;
   const auto add = [&](double seconds) {

@@ -25,6 +25,8 @@ class Finder {
   // plan as it is.
   Stages tidy(const StageLimits& limits, const Stages& stages) const;
   bool is_over() const { return deadline_.is_over(); }
+  // Where combinations of devices are left out: looks at more of them from now on. False if all are looked at.
+  bool widen();
 
  private:
   bool keeps(const StageLimits& limits, const Stages& stages) const;
@@ -34,6 +36,7 @@ class Finder {
   const Deadline deadline_;
   const bool coupled_;
   Reach reach_;
+  std::size_t width_ = 64;
 };
 
 // All times a stage may take by work and measurement, between the two, ascending; whether memory allows it or not.

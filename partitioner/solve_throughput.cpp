@@ -50,9 +50,10 @@ class Bisection {
     if (!try_period(kInfinity)) return solution();
     if (best_s_ > assumed_s_ && !try_period(assumed_s_)) {
       raise_cheaply();
-      for (double step = 0.004; !is_over() && assumed_s_ * (1 + step) < best_s_; step *= 2)
-        if (try_period(assumed_s_ * (1 + step))) break;
-      if (!is_over()) bisect();
+      do {
+        assumed_s_ = proven_s_;
+        close_in();
+      } while (best_s_ > proven_s_ && !is_over() && finder_.widen());
     }
     best_ = finder_.tidy(uniform_limits(problem_, best_s_ * kAlike), best_);
     return solution();
@@ -83,6 +84,13 @@ class Bisection {
     }
     proven_s_ = std::max(proven_s_, hopeless);
     assumed_s_ = std::max(assumed_s_, hopeless);
+  }
+
+  // From the lower bound upwards to a plan, then between the two.
+  void close_in() {
+    for (double step = 0.004; !is_over() && assumed_s_ * (1 + step) < best_s_; step *= 2)
+      if (try_period(assumed_s_ * (1 + step))) break;
+    if (!is_over()) bisect();
   }
 
   void bisect() {
