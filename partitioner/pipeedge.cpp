@@ -127,7 +127,7 @@ std::string pipeedge_plan_text(const PipeEdge& pipeedge, const Solution& solutio
                       solution.stages.size(), pipeedge.hosts.size());
   text += fmt::format("# period {:.12g} s a batch ({:.6g} samples/s), latency {:.6g} s, optimal: {}\n", score.period_s,
                       static_cast<double>(pipeedge.batch) / score.period_s, score.latency_s,
-                      solution.optimal ? "yes" : "no");
+                      solution.optimal ? "yes" : fmt::format("no (gap {:.2g} %)", 100 * gap_of(solution)));
   return text;
 }
 

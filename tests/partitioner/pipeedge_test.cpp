@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "graphs/yaml_reader.h"
+#include "ops/core/catalog.h"
 #include "ops/core/error.h"
 #include "tests/reference/chain_dp.h"
 #include "tests/support/files.h"
@@ -105,6 +106,18 @@ TEST(PipeEdge, DynamicProgrammingFindsTheReferenceBottlenecks) {
   }
 }
 
+TEST(PipeEdge, ThePlannerFindsAndProvesTheReferenceBottlenecks) {
+  const TestFolder folder;
+  const ObjectiveDef* throughput = find(objective_catalog(), "throughput");
+  for (const Golden& golden : kGolden) {
+    const PipeEdge vit = vit_base(folder, golden.hosts);
+    const Solution best = throughput->solve(vit.problem, {});
+    EXPECT_NEAR(best.score.period_s, golden.period_s, 1e-9 * golden.period_s) << golden.hosts;
+    EXPECT_TRUE(best.optimal);
+    EXPECT_EQ(read_back(pipeedge_plan_text(vit, best)).size(), best.stages.size());
+  }
+}
+
 TEST(PipeEdge, ReadsTheReferenceFiles) {
   const PipeEdge vit = read_pipeedge({kData + "models.yml", kData + "device_types.yml", kData + "devices.yml"});
   EXPECT_EQ(vit.model, "vit-base");
@@ -150,6 +163,14 @@ TEST(PipeEdge, PrintsThePlanInItsFormAndItsCost) {
             "- a: [1, 1]\n- c: [2, 2]\n- b: [3, 3]\n"
             "# net, batches of 2, torch.float32: 3 of 3 hosts\n"
             "# period 2 s a batch (1 samples/s), latency 4.00076 s, optimal: yes\n");
+}
+
+TEST(PipeEdge, AGapIsPrintedWhereNothingIsProven) {
+  Solution solution;
+  solution.stages = {{1, 0, 3}};
+  solution.value = 0.9;
+  solution.bound = 1;
+  EXPECT_NE(pipeedge_plan_text(read_texts({}), solution).find("optimal: no (gap 10 %)"), std::string::npos);
 }
 
 TEST(PipeEdge, ThePlanReadsBackWhateverTheHostsAreCalled) {
