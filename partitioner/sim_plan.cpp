@@ -16,8 +16,19 @@ std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 double receive_s(const SimPlan& plan, int stage) {
   double seconds = plan.stages[at(stage)].entry_s;
   for (const SimStage& from : plan.stages)
-    if (from.to == stage) seconds += from.send_s;
+    if (from.to == stage) seconds += from.send_s - from.lead_s;
   return seconds;
+}
+
+// Parts that come one after the other have their latencies at the same time: a receiver waits for the longest, which
+// stays part of its sender's transfer; that of the others is their lead.
+void keep_longest_latency(SimPlan& plan) {
+  for (std::size_t to = 0; to < plan.stages.size(); ++to) {
+    SimStage* longest = nullptr;
+    for (SimStage& from : plan.stages)
+      if (from.to == static_cast<int>(to) && (longest == nullptr || from.lead_s > longest->lead_s)) longest = &from;
+    if (longest != nullptr) longest->lead_s = 0;
+  }
 }
 
 }  // namespace
@@ -58,8 +69,9 @@ double full_load_period_s(const SimPlan& plan) {
 int turns_ahead(const SimPlan& plan, int stage, double interval_s) {
   const SimStage& data = plan.stages[at(stage)];
   if (plan.model != SimModel::overlapped || !data.half_duplex || data.to < 0) return 0;
+  const auto sends_here = [stage](const SimStage& from) { return from.to == stage; };
+  if (data.entry_s <= 0 && std::none_of(plan.stages.begin(), plan.stages.end(), sends_here)) return 0;
   const double in_s = receive_s(plan, stage);
-  if (in_s <= 0) return 0;
   const double period_s = std::max(full_load_period_s(plan), interval_s);
   return in_s + data.compute_s + data.send_s > period_s * (1 + 1e-12) ? 1 : 0;
 }
@@ -99,7 +111,9 @@ SimPlan sim_plan(const Plan& plan, const Swarm& swarm, const CostModelDef& model
     from.to = cut.to;
     from.send_s += cut.seconds.value;
     from.half_duplex = from.half_duplex || half_duplex;
+    from.lead_s += cut.latency_s;
   }
+  keep_longest_latency(made);
   return made;
 }
 
@@ -112,6 +126,7 @@ const char* check_simulation(const SimPlan& plan, const SimOptions& options) {
     const SimStage& stage = plan.stages[at(i)];
     if (i + 1 < stages ? stage.to <= i || stage.to >= stages : stage.to != -1)
       return "a stage does not send to a later one, or the last one sends";
+    if (!is_time(stage.lead_s) || stage.lead_s > stage.send_s) return "a lead is not part of its transfer";
     if (!is_time(stage.compute_s) || !is_time(stage.entry_s) || !is_time(stage.send_s)) return "a time is not one";
     if (!is_power(stage.idle_w) || !is_power(stage.compute_w) || !(stage.battery_j > 0)) return "a power is not one";
     if (stage.queue < 1) return "a queue holds nothing";

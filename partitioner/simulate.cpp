@@ -10,6 +10,7 @@
 //   b_i(k) = max(r_i(k), when the computing part is free)
 //   s_i(k) = max(c_i(k), t_i(k-1), r_{i+1}(k-1), b_{i+1}(k-Q), turn)
 //
+// (with a lead l, the last two maxima are of s_i(k) + l, when the rest begins).
 // The computing part is free again at s_i(k-1) (blocking after service: a frame that cannot leave stays where it is),
 // or at t_i(k-1) where computing and sending exclude each other. `turn` is for a device that cannot receive and send at
 // once: it does so alternately. It sends frame k before it receives k+1 if that all fits into one period, else after it
@@ -115,22 +116,35 @@ void let_in(Run& run, std::int64_t frame, double start_s) {
   run.report.source_max = std::max(run.report.source_max, static_cast<std::int64_t>(due) - frame - 1);
 }
 
+// The frame that waited begins to go.
+void leave(State& from, double start_s) {
+  if (!from.holds) from.free_s = start_s;
+  if (start_s == kInfinity) return;
+  from.sums.blocked_s += start_s - from.waiting_s;
+  from.waiting_s = kInfinity;
+}
+
 Interval send(Run& run, int stage, int to, std::int64_t frame, double free_s) {
   State& from = run.states[at(stage)];
   State& into = run.states[at(to)];
-  double start_s = std::max({free_s, from.computed_s, from.sent_s});
-  if (from.ahead > 0) start_s = std::max(start_s, from.turn_s);
+  const SimStage& data = run.plan.stages[at(stage)];
+  const double factor = from.send_jitter.next();
+  double ready_s = std::max(from.computed_s, from.sent_s);
+  if (from.ahead > 0) ready_s = std::max(ready_s, from.turn_s);
+  if (data.lead_s > 0) {
+    const Interval lead = interval_of(ready_s, data.lead_s * factor, from.stop_s);
+    from.sums.send_s += note(run, stage, SimActivity::send, frame, lead, from.stop_s);
+    leave(from, lead.start_s);
+    ready_s = lead.end_s;
+    if (from.holds) from.waiting_s = ready_s;
+  }
   const double stop_s = std::min(from.stop_s, into.stop_s);
-  const double seconds = run.plan.stages[at(stage)].send_s * from.send_jitter.next();
-  const Interval interval = interval_of(start_s, seconds, stop_s);
+  const Interval interval = interval_of(std::max(ready_s, free_s), (data.send_s - data.lead_s) * factor, stop_s);
   from.sums.send_s += note(run, stage, SimActivity::send, frame, interval, stop_s);
   into.sums.receive_s += note(run, to, SimActivity::receive, frame, interval, stop_s);
+  if (data.lead_s <= 0 || from.holds) leave(from, interval.start_s);
   from.sent_s = interval.end_s;
-  from.free_s = from.holds ? interval.end_s : interval.start_s;
-  if (interval.start_s < kInfinity) {
-    from.sums.blocked_s += interval.start_s - from.computed_s;
-    from.waiting_s = kInfinity;
-  }
+  if (from.holds) from.free_s = interval.end_s;
   return interval;
 }
 
@@ -223,6 +237,8 @@ State state_of(const SimPlan& plan, const SimOptions& options, int stage) {
   const SimStage& data = plan.stages[at(stage)];
   for (int from = 0; from < stage; ++from)
     if (plan.stages[at(from)].to == stage) state.inputs.push_back(from);
+  std::stable_partition(state.inputs.begin(), state.inputs.end(),
+                        [&](int from) { return plan.stages[at(from)].lead_s <= 0; });
   state.ahead = turns_ahead(plan, stage, options.interval_s);
   state.in_turns = plan.model == SimModel::summed || (plan.model == SimModel::overlapped && data.half_duplex);
   state.holds = plan.model != SimModel::overlapped;

@@ -17,13 +17,15 @@ enum class SimModel : std::uint8_t {
   gacoin,      // computing and sending, one after the other; receiving at any time
 };
 
-// One device of the pipeline. Stages nobody sends to read the source; all others wait for a part from each that sends.
+// One device of the pipeline. Stages nobody sends to read the source; all others wait for a part from each that sends,
+// and take these one after the other: from those without `lead_s` first, then in the order of the stages.
 struct SimStage {
   std::string device;
   double compute_s = 0;
   double entry_s = 0;        // of a frame's way from the source; 0 = the data are at hand
   int to = -1;               // the stage it sends to, a later one; -1 = the last stage
   double send_s = 0;         // of a frame's way there
+  double lead_s = 0;         // of these, the first: do not need the receiver, who takes another's part meanwhile
   bool half_duplex = false;  // it cannot receive while it sends
   std::int64_t queue = 4;    // frames it holds at most before it computes them, those on their way included
   double idle_w = 0, compute_w = 0;

@@ -40,6 +40,7 @@ SimPlan random_pipeline(Draw& draw) {
     stage.compute_s = coincide ? draw.quarters(1, 8) : draw.seconds(2);
     stage.to = i < shares ? shares : i + 1 < stages ? i + 1 : -1;
     if (stage.to >= 0) stage.send_s = coincide ? draw.quarters(1, 6) : draw.seconds(1.5);
+    if (stage.to >= 0 && draw.one_in(3)) stage.lead_s = 0.5 * stage.send_s;
     if ((i < shares || i == 0) && draw.one_in(2)) stage.entry_s = coincide ? draw.quarters(1, 4) : draw.seconds(1);
     stage.half_duplex = draw.one_in(2);
     stage.queue = draw.from(1, 4);
@@ -237,6 +238,18 @@ TEST(Simulate, PeriodIsTheLongestBusyTimeWithoutJitter) {
     const double period_s = full_load_period_s(plan);
     EXPECT_NEAR(simulate(plan, {.frames = 400}).period_s, period_s, 0.01 * period_s);
     EXPECT_NEAR(simulate(plan, {.frames = 400, .interval_s = 1.5 * period_s}).period_s, 1.5 * period_s, 1e-9);
+  });
+}
+
+TEST(Simulate, TransfersThatTakeNoTimeCostNoPeriod) {
+  for_seeds(500, [](Draw& draw) {
+    SimPlan plan = random_pipeline(draw);
+    for (SimStage& stage : plan.stages) {
+      if (draw.one_in(3)) stage.send_s = stage.lead_s = 0;
+      if (draw.one_in(3)) stage.lead_s = stage.send_s;
+    }
+    const double period_s = full_load_period_s(plan);
+    EXPECT_NEAR(simulate(plan, {.frames = 400}).period_s, period_s, 0.01 * period_s);
   });
 }
 

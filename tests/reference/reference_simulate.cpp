@@ -13,7 +13,7 @@ std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 constexpr int kSource = -1;
 
-enum class What { due, computed, transferred, stop };
+enum class What { due, computed, led, transferred, stop };
 
 struct Event {
   double time_s = 0;
@@ -26,18 +26,20 @@ struct Event {
 
 struct Machine {
   std::vector<int> inputs;        // stages, or kSource
+  int ahead = 0;                  // turns_ahead
   bool at_hand = false;           // reads the source without a transfer
   std::set<std::int64_t> inside;  // frames in it, or on their way to or from it
   std::int64_t receive_frame = 0;
-  std::size_t receive_part = 0;  // what it takes next
-  std::int64_t queued = 0;       // frames arrived or on their way, not started
-  std::int64_t arrived = 0;      // frames that are all there
-  std::int64_t started = 0;      // frames whose computing has begun
-  std::int64_t sent = 0;         // frames that have gone
-  std::int64_t in_hand = -1;     // frame being computed, or computed and not gone
+  std::size_t receive_part = 0;         // what it takes next
+  std::int64_t queued = 0;              // frames arrived or on their way, not started
+  std::int64_t arrived = 0;             // frames that are all there
+  std::int64_t started = 0;             // frames whose computing has begun
+  std::int64_t sent = 0;                // frames that have gone
+  std::int64_t in_hand = -1;            // frame being computed, or computed and not gone
+  std::int64_t leading = -1, led = -1;  // frame of which the first of the transfer is under way, is over
   bool computing = false, receiving = false, sending = false, dead = false;
   double left_j = 0;
-  std::vector<double> compute_s, send_s, entry_s;  // by frame
+  std::vector<double> compute_s, lead_s, send_s, entry_s;  // by frame
   SimDevice sums;
 };
 
@@ -72,7 +74,7 @@ bool never_comes(Twin& twin, int i, std::int64_t frame) {
 bool has_turn_to_send(Twin& twin, int i) {
   Machine& device = twin.device(i);
   if (twin.half_duplex(i) && device.receiving) return false;
-  if (turns_ahead(twin.plan, i, twin.options.interval_s) == 0) return true;
+  if (device.ahead == 0) return true;
   const std::int64_t next = device.in_hand + 1;
   if (!twin.exists(next) || device.receive_frame > next) return true;
   return device.receive_frame == next && never_comes(twin, device.inputs[device.receive_part], next);
@@ -80,9 +82,27 @@ bool has_turn_to_send(Twin& twin, int i) {
 
 bool has_turn_to_receive(Twin& twin, int j) {
   Machine& device = twin.device(j);
-  const std::int64_t ahead = turns_ahead(twin.plan, j, twin.options.interval_s);
   if (twin.plan.model == SimModel::summed) return device.sent >= device.receive_frame;
-  if (twin.half_duplex(j) && twin.stage(j).to >= 0) return device.sent >= device.receive_frame - ahead;
+  if (twin.half_duplex(j) && twin.stage(j).to >= 0) return device.sent >= device.receive_frame - device.ahead;
+  return true;
+}
+
+bool may_send(Twin& twin, int i) {
+  const Machine& device = twin.device(i);
+  return !device.dead && !device.sending && device.leading < 0 && device.led < 0 && !device.computing &&
+         device.in_hand >= 0 && has_turn_to_send(twin, i);
+}
+
+void let_go(const Twin& twin, Machine& device) {
+  if (twin.plan.model == SimModel::overlapped) device.in_hand = -1;
+}
+
+bool start_leading(Twin& twin, int i) {
+  Machine& device = twin.device(i);
+  if (twin.stage(i).lead_s <= 0 || !may_send(twin, i)) return false;
+  device.leading = device.in_hand;
+  let_go(twin, device);
+  twin.events.push({twin.now_s + device.lead_s[at(device.leading)], What::led, i, device.leading});
   return true;
 }
 
@@ -99,11 +119,12 @@ bool start_transfer(Twin& twin, int j) {
     twin.entered.insert(frame);
   } else {
     Machine& from = twin.device(i);
-    if (from.dead || from.sending || from.computing || from.in_hand != frame || !has_turn_to_send(twin, i))
-      return false;
+    const bool leads = twin.stage(i).lead_s > 0;
+    if (leads ? from.dead || from.led != frame : !may_send(twin, i) || from.in_hand != frame) return false;
     seconds = from.send_s[at(frame)];
+    from.led = -1;
     from.sending = true;
-    if (twin.plan.model == SimModel::overlapped) from.in_hand = -1;
+    if (!leads) let_go(twin, from);
   }
   if (into.receive_part == 0) ++into.queued;
   into.receiving = true;
@@ -134,6 +155,7 @@ void start_all(Twin& twin) {
   for (bool again = true; again;) {
     again = false;
     for (int i = 0; i < static_cast<int>(twin.devices.size()); ++i) {
+      again = start_leading(twin, i) || again;
       again = start_transfer(twin, i) || again;
       again = start_computing(twin, i) || again;
     }
@@ -218,16 +240,21 @@ void prepare(Twin& twin) {
   for (int i = 0; i < static_cast<int>(twin.plan.stages.size()); ++i) {
     Machine device;
     for (int from = 0; from < i; ++from)
-      if (twin.stage(from).to == i) device.inputs.push_back(from);
+      if (twin.stage(from).to == i && twin.stage(from).lead_s <= 0) device.inputs.push_back(from);
+    for (int from = 0; from < i; ++from)
+      if (twin.stage(from).to == i && twin.stage(from).lead_s > 0) device.inputs.push_back(from);
     device.at_hand = device.inputs.empty() && twin.stage(i).entry_s == 0;
     if (device.inputs.empty()) device.inputs = {kSource};
+    device.ahead = turns_ahead(twin.plan, i, twin.options.interval_s);
     device.left_j = twin.stage(i).battery_j;
     Jitter compute(twin.options.jitter, twin.options.seed, i, SimActivity::compute);
     Jitter send(twin.options.jitter, twin.options.seed, i, SimActivity::send);
     Jitter entry(twin.options.jitter, twin.options.seed, i, SimActivity::receive);
     for (std::int64_t frame = 0; frame < twin.options.frames; ++frame) {
       device.compute_s.push_back(twin.stage(i).compute_s * compute.next());
-      device.send_s.push_back(twin.stage(i).send_s * send.next());
+      const double factor = send.next();
+      device.lead_s.push_back(twin.stage(i).lead_s * factor);
+      device.send_s.push_back((twin.stage(i).send_s - twin.stage(i).lead_s) * factor);
       device.entry_s.push_back(twin.stage(i).entry_s * entry.next());
     }
     twin.devices.push_back(device);
@@ -244,6 +271,10 @@ void handle_all_now(Twin& twin) {
     const Event event = twin.events.top();
     twin.events.pop();
     if (event.what == What::computed) computed(twin, event.stage, event.frame);
+    if (event.what == What::led) {
+      twin.device(event.stage).leading = -1;
+      twin.device(event.stage).led = event.frame;
+    }
     if (event.what == What::transferred) transferred(twin, event.stage, event.frame);
     if (event.what == What::stop) stops.push_back(event.stage);
   }
