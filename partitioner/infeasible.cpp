@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "graphs/graph_text.h"
+#include "partitioner/plan_text.h"
 #include "partitioner/search.h"
 
 namespace cleave {
@@ -118,10 +118,10 @@ std::string memory_reason(const Setting& setting, const Numbers& numbers) {
         setting.swarm.devices.size() == 1
             ? memory_misfit(setting, 0, needed + numbers.in_bytes[0], limit)
             : fmt::format("the network holds {}, the {} devices together have {} for it",
-                          bytes_in_short(static_cast<std::int64_t>(needed)), setting.swarm.devices.size(),
-                          bytes_in_short(static_cast<std::int64_t>(have)));
+                          binary_bytes(static_cast<std::int64_t>(needed)), setting.swarm.devices.size(),
+                          binary_bytes(static_cast<std::int64_t>(have)));
     text = fmt::format("{} (its largest part, up to layer '{}', needs {})", places, heaviest.name,
-                       bytes_in_short(static_cast<std::int64_t>(heaviest.bytes)));
+                       binary_bytes(static_cast<std::int64_t>(heaviest.bytes)));
   }
   return fmt::format("memory: {}\n{}", text, memory_advice(setting, device));
 }
@@ -130,9 +130,9 @@ std::string memory_reason(const Setting& setting, const Numbers& numbers) {
 
 std::string memory_misfit(const Setting& setting, int device, double needed_bytes, double limit_bytes) {
   return fmt::format("'{}' would hold {}, {} more than the {} it has for it", setting.swarm.devices[at(device)].name,
-                     bytes_in_short(static_cast<std::int64_t>(needed_bytes)),
-                     bytes_in_short(static_cast<std::int64_t>(needed_bytes - limit_bytes)),
-                     bytes_in_short(static_cast<std::int64_t>(limit_bytes)));
+                     binary_bytes(static_cast<std::int64_t>(needed_bytes)),
+                     binary_bytes(static_cast<std::int64_t>(needed_bytes - limit_bytes)),
+                     binary_bytes(static_cast<std::int64_t>(limit_bytes)));
 }
 
 std::string why_nothing_fits(const Setting& setting, const Numbers& numbers, const Problem& whole) {

@@ -106,6 +106,15 @@ void remark_single(const Setting& setting, const PlanTable& table, std::vector<s
                                   1e3 * plan.score.latency_s));
 }
 
+void remark_function(const PlanTable& table, std::vector<std::string>& remarks) {
+  if (table.chosen < 0 || table.plan().accuracy_kept) return;
+  const Plan& plan = table.plan();
+  const Plan& whole = table.rows.front();
+  const std::string known = plan.accuracy ? fmt::format("accuracy {:.4f}", *plan.accuracy) : "accuracy unknown";
+  remarks.push_back(fmt::format("the plan's branches are another network, which needs weights of its own: {}{}", known,
+                                whole.accuracy ? fmt::format(" instead of {:.4f}", *whole.accuracy) : ""));
+}
+
 // What multiply-adds say beside what clocks say (gacoin.md, "What follows for a planner", 3).
 void remark_work(const PlanTable& table, std::vector<std::string>& remarks) {
   std::vector<std::string> names, work, seconds;
@@ -134,6 +143,7 @@ void remark_misfits(const PlanTable& table, std::vector<std::string>& remarks) {
 std::vector<std::string> plan_remarks(const Setting& setting, const PlanTable& table) {
   std::vector<std::string> remarks;
   remark_misfits(table, remarks);
+  remark_function(table, remarks);
   remark_performance(table, remarks);
   remark_single(setting, table, remarks);
   remark_work(table, remarks);
@@ -190,7 +200,7 @@ std::string plan_text(const Setting& setting, const PlanTable& table, const Tabl
                         setting.swarm.devices[at(slowest->device)].name, scale.time(slowest->compute_s),
                         scale.time_unit, bound_line(setting, plan, scale));
   }
-  if (std::string_view(setting.request.objective->name) == "lifetime" && table.rows.size() > 1)
+  if (std::string_view(setting.request.objective->name) == "lifetime" && table.chosen >= 0)
     text += lifetime_text(setting, table);
   for (const std::string& remark : plan_remarks(setting, table)) text += remark + "\n";
   if (table.chosen >= 0) text += "\n" + stages_text(setting, table.plan());

@@ -293,9 +293,13 @@ std::string plan_rows(const Setting& setting, const PlanTable& table, const std:
   text += "| |\n";
   for (std::size_t i = 0; i < cells.titles.size(); ++i) text += i == 0 || i == 2 ? "|---" : "|--:";
   text += "|---|\n";
-  for (std::size_t row = 0; row < cells.rows.size(); ++row)
-    text += fmt::format("| {} | {} |\n", fmt::join(cells.rows[row], " | "),
+  for (std::size_t row = 0; row < cells.rows.size(); ++row) {
+    std::vector<std::string> line = cells.rows[row];
+    for (std::string& cell : line)
+      for (std::size_t bar = 0; (bar = cell.find('|', bar)) != std::string::npos; bar += 2) cell.insert(bar, "\\");
+    text += fmt::format("| {} | {} |\n", fmt::join(line, " | "),
                         static_cast<int>(row) == table.chosen ? "chosen" : table.rows[row].misfit);
+  }
   return text;
 }
 
