@@ -29,7 +29,6 @@ namespace cleave {
 
 namespace {
 
-constexpr std::int64_t kMostStates = std::int64_t{1} << 18;
 constexpr std::size_t kMostSetWords = std::size_t{1} << 23;  // 64 MiB
 constexpr double kSlack = 1e-9;  // of all work: far more than rounding, far less than a stage
 
@@ -60,7 +59,7 @@ StageLimits uniform_limits(const Problem& problem, double seconds) {
   return limits;
 }
 
-Reach::Reach(const Problem& problem, const Goal& goal)
+Reach::Reach(const Problem& problem, const Goal& goal, std::int64_t most_states)
     : problem_(problem), goal_(goal), words_(static_cast<int>(words_for(problem.positions))) {
   int devices = 0;
   for (const DeviceKind& kind : problem.kinds) devices += kind.count();
@@ -87,17 +86,17 @@ Reach::Reach(const Problem& problem, const Goal& goal)
   stages_.resize(problem.kinds.size());
   starts_.resize(at(words_));
   ends_.resize(at(words_));
-  number_states();
+  number_states(most_states);
 }
 
-// Sorts the states by number of devices, when there are not too many.
-void Reach::number_states() {
+// Sorts the states by number of devices, when there are no more than `most`.
+void Reach::number_states(std::int64_t most) {
   std::int64_t count = 1;
   for (const int kinds : counts_) {
     stride_.push_back(static_cast<int>(count));
     count *= kinds + 1;
-    if (count > kMostStates) exact_ = false;
-    count = std::min(count, kMostStates + 1);
+    if (count > most) exact_ = false;
+    count = std::min(count, most + 1);
   }
   if (!exact_) {
     states_.resize(1);

@@ -32,7 +32,8 @@ struct Found {
 // Answers one question after another about one problem, which must outlive it. Not thread safe.
 class Reach {
  public:
-  Reach(const Problem& problem, const Goal& goal);
+  // `most_states`: so many combinations of devices are all tried.
+  Reach(const Problem& problem, const Goal& goal, std::int64_t most_states = std::int64_t{1} << 18);
 
   // A plan within the limits, of the fewest stages if is_exact() and few otherwise. `busy_s` is not looked at.
   Found find(const StageLimits& limits, const Deadline& deadline);
@@ -54,7 +55,7 @@ class Reach {
 
   struct Wide;
 
-  void number_states();
+  void number_states(std::int64_t most);
   void start(const StageLimits& limits);
   double best_rest(const State& state, int stages) const;
   int needed_from(double rest) const;

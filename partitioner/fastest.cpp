@@ -49,7 +49,8 @@ class Labels {
     double shares_s = 0;
     for (const Share& share : problem_.shares) shares_s = std::max(shares_s, share.receive_s + share.compute_s);
     for (int stages = goal_.min_stages; stages <= std::min(goal_.max_stages, kMaxDevices); ++stages)
-      if (best_[at(stages)].latency_s + shares_s <= goal_.latency_limit_s && best_[at(stages)].latency_s < kInfinity)
+      if (is_latency_within(best_[at(stages)].latency_s + shares_s, goal_.latency_limit_s) &&
+          best_[at(stages)].latency_s < kInfinity)
         return {trace(best_[at(stages)].before), false};
     return {};
   }

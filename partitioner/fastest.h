@@ -5,6 +5,9 @@
 
 namespace cleave {
 
+// True when the latency is within the limit but for rounding: sums come in more than one order.
+inline bool is_latency_within(double latency_s, double limit_s) { return latency_s <= limit_s * (1 + 1e-12); }
+
 // How many steps fastest() takes at most; infinity when it would need too much memory.
 double fastest_steps(const Problem& problem, const Goal& goal);
 

@@ -20,7 +20,7 @@ Finder::Finder(const Problem& problem, const Goal& goal)
 
 bool Finder::keeps(const StageLimits& limits, const Stages& stages) const {
   const Score score = evaluate(problem_, stages);
-  return score.latency_s <= goal_.latency_limit_s && (!coupled_ || score.period_s <= limits.busy_s);
+  return is_latency_within(score.latency_s, goal_.latency_limit_s) && (!coupled_ || score.period_s <= limits.busy_s);
 }
 
 Found Finder::find(const StageLimits& limits) {

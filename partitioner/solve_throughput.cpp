@@ -135,7 +135,7 @@ Solution solve_throughput(const Problem& problem, const Goal& goal) {
   Goal free = goal;
   free.latency_limit_s = kInfinity;
   Solution solution = Bisection(problem, free).run();
-  return solution.score.latency_s <= goal.latency_limit_s ? solution : by_search(problem, goal);
+  return is_latency_within(solution.score.latency_s, goal.latency_limit_s) ? solution : by_search(problem, goal);
 }
 
 }  // namespace cleave

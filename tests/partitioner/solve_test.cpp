@@ -15,6 +15,8 @@ namespace cleave {
 
 namespace {
 
+const std::vector<std::string> kBottlenecks = {"throughput", "balance", "lifetime"};
+
 const ObjectiveDef& objective(const std::string& name) {
   const auto rows = objective_catalog();
   return *std::find_if(rows.begin(), rows.end(), [&](const ObjectiveDef& row) { return row.name == name; });
@@ -27,7 +29,7 @@ void expect_valid(const Problem& problem, const Goal& goal, const ObjectiveDef& 
   const Score score = evaluate(problem, solution.stages, goal.period_s);
   EXPECT_LT(score.period_s, kInfinity);
   EXPECT_EQ(row.value(score), solution.value);
-  EXPECT_LE(score.latency_s, goal.latency_limit_s);
+  EXPECT_LE(score.latency_s, goal.latency_limit_s * (1 + 1e-12));
   EXPECT_GE(static_cast<int>(solution.stages.size()), goal.min_stages);
   EXPECT_LE(static_cast<int>(solution.stages.size()), goal.max_stages);
 }
@@ -46,14 +48,19 @@ void expect_best(const Problem& problem, const Goal& goal, const ObjectiveDef& r
   EXPECT_LE(difference(solution.score.latency_s, best.score.latency_s), 1e-12);
 }
 
-// Returns how many of the problems have a plan.
+// Returns how many of the problems have a plan. `limited`: with a latency limit that leaves some plans out.
 int expect_best_of_all(const std::vector<std::string>& objectives, const RandomShape& shape, int cases,
-                       std::uint64_t first_seed) {
+                       std::uint64_t first_seed, bool limited = false) {
   int possible = 0;
   for (std::uint64_t seed = first_seed; seed < first_seed + static_cast<std::uint64_t>(cases); ++seed) {
     const Problem problem = random_problem(seed, shape);
-    const Goal goal = random_goal(seed, problem);
-    const std::vector<ExhaustiveBest> best = exhaustive(problem, goal);
+    Goal goal = random_goal(seed, problem);
+    std::vector<ExhaustiveBest> best = exhaustive(problem, goal);
+    if (limited && !best.front().stages.empty()) {
+      const double least = best[static_cast<std::size_t>(&objective("latency") - objective_catalog().data())].value;
+      goal.latency_limit_s = (least + best.front().score.latency_s) / 2 * (1 + 1e-9);
+      best = exhaustive(problem, goal);
+    }
     possible += best.front().stages.empty() ? 0 : 1;
     for (const std::string& name : objectives) {
       SCOPED_TRACE("seed " + std::to_string(seed) + ", " + name);
@@ -65,7 +72,19 @@ int expect_best_of_all(const std::vector<std::string>& objectives, const RandomS
   return possible;
 }
 
-const std::vector<std::string> kBottlenecks = {"throughput", "balance", "lifetime"};
+// With a time limit of nothing: what is found is a plan, and the bound holds.
+void expect_bounds_at_once(const Problem& problem, Goal goal) {
+  const std::vector<ExhaustiveBest> best = exhaustive(problem, goal);
+  goal.time_limit_s = 0;
+  for (const std::string& name : kBottlenecks) {
+    const ObjectiveDef& row = objective(name);
+    const ExhaustiveBest& known = best[static_cast<std::size_t>(&row - objective_catalog().data())];
+    const Solution solution = row.solve(problem, goal);
+    if (!solution.stages.empty()) expect_valid(problem, goal, row, solution);
+    EXPECT_TRUE(known.stages.empty() || !is_better(row, known.value, solution.bound)) << name;
+    EXPECT_FALSE(is_better(row, solution.value, solution.bound)) << name;
+  }
+}
 
 }  // namespace
 
@@ -77,6 +96,45 @@ TEST(Solve, FindsTheBestOfAllPlansOfAGraphWithSkips) {
 
 TEST(Solve, FindsTheBestOfAllPlansOfEqualDevices) {
   EXPECT_GT(expect_best_of_all(kBottlenecks, {.equal_devices = true}, 500, 30000), 300);
+}
+
+TEST(Solve, KeepsToALatencyLimit) {
+  EXPECT_GT(expect_best_of_all(kBottlenecks, {.max_layers = 9}, 500, 40000, true), 300);
+}
+
+TEST(Solve, FindsTheBestLifetimeAndBalanceWhereComputeAndTransfersShareADevice) {
+  EXPECT_GT(expect_best_of_all({"balance", "lifetime"}, {.max_layers = 9, .coupled = true}, 500, 50000), 300);
+}
+
+TEST(Solve, BoundsWhatItHasNoTimeFor) {
+  for (std::uint64_t seed = 60000; seed < 60300 && !HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Problem problem = random_problem(seed, {.max_layers = 9, .dag = seed % 2 == 0});
+    expect_bounds_at_once(problem, random_goal(seed, problem));
+  }
+}
+
+TEST(Solve, NeverUsesMoreDevicesThanItHas) {
+  const Problem problem = random_problem(7, {});
+  Goal goal;
+  goal.min_stages = 6;
+  for (const std::string& name : kBottlenecks) {
+    const Solution solution = objective(name).solve(problem, goal);
+    EXPECT_TRUE(solution.stages.empty());
+    EXPECT_TRUE(solution.optimal);
+  }
+}
+
+TEST(Solve, LifetimeOfEqualDevicesAlwaysComputingIsThroughput) {
+  Problem problem = random_problem(3, {.max_devices = 5, .unreachable = false, .batteries = false});
+  for (DeviceKind& kind : problem.kinds) {
+    kind.battery_j = 100;
+    kind.idle_w = kind.standby_w = kind.compute_w = 2;
+  }
+  const Solution lifetime = objective("lifetime").solve(problem, {});
+  const Solution throughput = objective("throughput").solve(problem, {});
+  EXPECT_TRUE(lifetime.optimal);
+  EXPECT_NEAR(lifetime.value, 50 * throughput.value, 1e-9 * lifetime.value);
 }
 
 }  // namespace cleave
