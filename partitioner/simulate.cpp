@@ -193,7 +193,7 @@ void drain(State& state, const SimStage& stage, const Interval& interval) {
   if (state.empty_s < kInfinity || interval.start_s == kInfinity) return;
   const double left_j = stage.battery_j - (stage.compute_w - stage.idle_w) * state.sums.compute_s;
   const double waiting_j = stage.idle_w * interval.start_s;
-  if (waiting_j >= left_j) state.empty_s = left_j / stage.idle_w;
+  if (stage.idle_w > 0 && waiting_j >= left_j) state.empty_s = left_j / stage.idle_w;
   else if (waiting_j + stage.compute_w * (interval.end_s - interval.start_s) >= left_j)
     state.empty_s = interval.start_s + (left_j - waiting_j) / stage.compute_w;
 }
