@@ -41,6 +41,7 @@ struct CommandDef {
   const char* ignores;   // options every command has that say nothing to this one, "--set|--out"; null = none
   // Adds the options to `app`; returns what runs once they are parsed. `common` is filled by then.
   std::function<ExitCode()> (*declare)(CLI::App& app, const CommonOptions& common);
+  int threads = 0;  // --threads where it is not given
 };
 
 std::span<const CommandDef> command_catalog();

@@ -20,6 +20,7 @@ std::function<ExitCode()> declare_graph(CLI::App& app, const CommonOptions& comm
 std::function<ExitCode()> declare_train(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_profile(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_data(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_schema(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_completion(CLI::App& app, const CommonOptions& common);
@@ -49,6 +50,10 @@ constexpr CommandDef kCommands[] = {
     {"eval", "Scores a model on labelled data: accuracy of every module, and what early exits save.",
      "cleave eval model.yaml --weights last.safetensors\ncleave eval model.yaml --exit max_probability=0.9",
      "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", "--out", declare_eval},
+    {"profile", "Measures what each node and each segment of a network takes on this machine, for the planner.",
+     "cleave profile model.yaml\ncleave profile model.yaml --device raspberry-pi-3b --batch 8 --output pi.yaml",
+     "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C with what was measured written", "--out",
+     declare_profile, 1},
     {"data", "Lists the data sets cleave knows and where they were found, or reads and checks them.",
      "cleave data list\ncleave data check fashion_mnist", "text|json|csv|md", "6 a data set is damaged", "--set|--out",
      declare_data},
@@ -78,6 +83,7 @@ std::vector<std::string> words_of(const char* list) {
 void add_common(CLI::App& app, CommonOptions& common, const CommandDef& command) {
   const std::vector<std::string> formats = words_of(command.formats == nullptr ? "text" : command.formats);
   common.format = formats.front();
+  common.threads = command.threads;
   app.add_option("--set", common.sets, "change a value of the model for this run: path=value")
       ->allow_extra_args(false)
       ->type_name("PATH=VALUE");

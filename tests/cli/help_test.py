@@ -6,7 +6,7 @@ import unittest
 
 from support import CliTest
 
-COMMANDS = ["init", "check", "show", "graph", "train", "run", "eval", "data", "schema", "completion", "version"]
+COMMANDS = ["init", "check", "show", "graph", "train", "run", "eval", "profile", "data", "schema", "completion", "version"]
 
 
 class Help(CliTest):

@@ -1,0 +1,34 @@
+// Parts of a graph to be run by themselves, and which nodes inference computes as one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graphs/graph.h"
+
+namespace cleave {
+
+// Some nodes of a graph. What they read from elsewhere comes first, as nodes without an op, which `run_node` leaves
+// alone. What others read of them (or what a module gives) stays visible, so that passes do as they do in the whole.
+struct SubGraph {
+  Graph graph;
+  Weights weights;             // by node of `graph`, copies
+  std::vector<NodeId> inputs;  // those nodes of the original that `graph` starts with
+};
+// `nodes` ascending, each with an op.
+SubGraph sub_graph(const Graph& graph, const Weights& weights, const std::vector<NodeId>& nodes);
+
+// Returns, by node, the node whose kernel gives its output once the passes have run: itself, or the layer that absorbs
+// it; the node whose output it hands on where a pass drops it.
+std::vector<NodeId> computed_by(const Graph& graph, const Weights& weights);
+
+// A place where a graph may be cut, and what people call it.
+struct CutPoint {
+  std::string name;
+  NodeId node = NodeId::none;  // the last one before the cut, in the graph's order
+};
+// Returns all cuts that a single tensor crosses and that take no layer apart that inference computes as one; at most
+// `most` of them, evenly thinned.
+std::vector<CutPoint> clean_cuts(const Graph& graph, const std::vector<NodeId>& computed, std::size_t most);
+
+}  // namespace cleave
