@@ -2,6 +2,7 @@
 // the shortest time: with the best ratio r so far, a plan whose shortest time is within [a, b] and whose ratio is
 // better has no time above b / r, which is a question to Reach. An interval without such a plan is done with, another
 // is halved, down to a single time. Every plan found is a candidate, so that the best so far stands at any moment.
+// Where there are too many times to list, they are taken in steps of 1e-5, and the bound is two steps above the value.
 #include <algorithm>
 
 #include "partitioner/finder.h"
@@ -10,10 +11,35 @@ namespace cleave {
 
 namespace {
 
+constexpr double kStep = 1 + 1e-5;
+
+// Whether there are so many stages that their times are not listed.
+bool is_large(const Problem& problem) {
+  constexpr double kMostTimes = 4e6;
+  return static_cast<double>(problem.kinds.size()) * problem.positions * problem.positions / 2 > kMostTimes;
+}
+
+// Times in equal ratios that no stage is above, nor below but by so little that it is as good as nothing.
+std::vector<double> time_steps(const Problem& problem) {
+  double longest = 0;
+  for (std::size_t k = 0; k < problem.kinds.size(); ++k) {
+    longest = std::max(longest, problem.done_s[k].back());
+    for (const auto& [ends, seconds] : problem.measured_s[k]) longest = std::max(longest, seconds);
+  }
+  std::vector<double> times = {0};
+  for (double time = 1e-9 * longest; time < longest * kStep && longest > 0; time *= kStep) times.push_back(time);
+  return times;
+}
+
 class BalanceSearch {
  public:
   BalanceSearch(const Problem& problem, const Goal& goal)
-      : problem_(problem), goal_(goal), finder_(problem, goal), times_(stage_times(problem, -1, kInfinity)) {
+      : problem_(problem),
+        goal_(goal),
+        finder_(problem, goal),
+        steps_(is_large(problem)),
+        better_(steps_ ? kStep * kStep : 1 + 1e-14),
+        times_(steps_ ? time_steps(problem) : stage_times(problem, -1, kInfinity)) {
     for (const Share& share : problem.shares) {
       shares_least_s_ = std::min(shares_least_s_, share.compute_s);
       shares_most_s_ = std::max(shares_most_s_, share.compute_s);
@@ -32,7 +58,7 @@ class BalanceSearch {
     while (!open.empty() && best_score_.balance < 1) {
       if (finder_.is_over()) return solution(false);
       const auto [first, end] = open.back();
-      const Found found = better_within(times_[first], times_[end - 1]);
+      const Found found = better_within(times_[first], steps_ && end < times_.size() ? times_[end] : times_[end - 1]);
       if (found.stages.empty()) {
         proven = proven && !found.unknown;
         open.pop_back();
@@ -41,7 +67,7 @@ class BalanceSearch {
         const std::size_t middle = (first + end) / 2;
         if (first < middle) open.emplace_back(first, middle);
         if (end - first > 1) open.emplace_back(middle, end);
-        else proven = false;  // not reached: a single time leaves no doubt about the ratio
+        else proven = false;  // only where the times begin with steps
       }
     }
     return solution(proven);
@@ -57,8 +83,7 @@ class BalanceSearch {
 
   // A plan whose shortest time is at least `least_s`, and better than the best so far if it is at most `most_s`.
   Found better_within(double least_s, double most_s) {
-    constexpr double kBetter = 1 - 1e-14;  // by more than rounding
-    double longest = best_score_.balance > 0 ? most_s / best_score_.balance * kBetter : kInfinity;
+    double longest = best_score_.balance > 0 ? most_s / (best_score_.balance * better_) : kInfinity;
     if (most_s == 0) longest = 0;  // then the ratio is 0, or 1 where all times are 0
     return longest < shares_most_s_ ? Found{} : finder_.find(limits(least_s, longest));
   }
@@ -77,14 +102,16 @@ class BalanceSearch {
     made.stages = best_;
     made.score = best_score_;
     made.value = best_.empty() ? 0 : best_score_.balance;
-    made.optimal = proven;
-    made.bound = proven ? made.value : 1;
+    made.bound = !proven ? 1 : steps_ ? std::min(1.0, made.value * better_) : made.value;
+    made.optimal = proven && made.bound == made.value;
     return made;
   }
 
   const Problem& problem_;
   const Goal& goal_;
   Finder finder_;
+  const bool steps_;           // times_ are bounds of the times, not the times themselves
+  const double better_;        // plans are looked for that are better by this factor: more than rounding or two steps
   std::vector<double> times_;  // that the shortest may be, ascending
   double shares_least_s_ = kInfinity, shares_most_s_ = 0;
   Stages best_;

@@ -12,8 +12,9 @@ namespace cleave {
 
 namespace {
 
-constexpr double kManySteps = 1e8;    // for one of some twenty questions
-constexpr double kAlike = 1 + 2e-13;  // times that differ by rounding only
+constexpr double kManySteps = 1e8;     // for one of some twenty questions
+constexpr double kFewPeriods = 1.005;  // between a period and so much of it, few others are possible
+constexpr double kAlike = 1 + 2e-13;   // times that differ by rounding only
 
 Solution by_search(const Problem& problem, const Goal& goal) {
   Solution solution = search(problem, Minimise::period, goal);
@@ -86,10 +87,12 @@ class Bisection {
     assumed_s_ = std::max(assumed_s_, hopeless);
   }
 
-  // From the lower bound upwards to a plan, then between the two.
+  // From the lower bound upwards to a plan, then between the two until the periods left are few enough to list.
   void close_in() {
     for (double step = 0.004; !is_over() && assumed_s_ * (1 + step) < best_s_; step *= 2)
       if (try_period(assumed_s_ * (1 + step))) break;
+    while (!is_over() && best_s_ > assumed_s_ * kFewPeriods)
+      try_period(assumed_s_ > 0 ? std::sqrt(assumed_s_ * best_s_) : best_s_ / 1024);
     if (!is_over()) bisect();
   }
 
