@@ -70,6 +70,9 @@ std::span<const SplitDef> split_catalog() { return kSplits; }
 std::string why_not_split_at(const Graph& graph, NodeId to) {
   if (to == NodeId::none || index_of(to) >= graph.nodes.size()) return "there is no such layer";
   if (to == NodeId{0}) return "nothing is computed before it";
+  for (const Node& node : graph.nodes)
+    if (node.epilogue != Epilogue{})
+      return fmt::format("'{}' is fused with what follows it: split before the passes", node.name);
   const std::vector<bool> before = with_ancestors(graph, {to});
   const std::vector<bool> alive = with_ancestors(graph, outputs_of(graph));
   if (!with_ancestors(graph, {graph.output})[index_of(to)]) return "the network's output does not depend on it";
@@ -78,8 +81,6 @@ std::string why_not_split_at(const Graph& graph, NodeId to) {
       return fmt::format("the head of module '{}' stands before it", module.name);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    if (before[i] && node.epilogue != Epilogue{})
-      return fmt::format("'{}' is fused with what follows it: split before the passes", node.name);
     if (before[i] || !alive[i]) continue;
     for (const NodeId input : node.inputs)
       if (input != to && before[index_of(input)])

@@ -83,6 +83,12 @@ class RunError : public std::runtime_error {
   ExitCode code_;
 };
 
+// Thrown by the functions of an op (OpDef): the shapes or parameters do not fit. The caller adds node, file and line.
+class OpError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 // The user pressed Ctrl-C; what had to be saved is saved when this is thrown.
 class Interrupted : public RunError {
  public:

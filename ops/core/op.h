@@ -4,10 +4,10 @@
 
 #include <cstdint>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "ops/core/error.h"
 #include "ops/core/params.h"
 #include "ops/core/part.h"
 #include "ops/core/tensor.h"
@@ -106,13 +106,6 @@ struct UpdateArgs {
   float* slices;                   // to be written: the new values of the changed channels, as UpdateInput::slices
 };
 
-// Thrown by `infer`, `weights`, `part` and `branch`: the shapes or parameters do not fit. The caller adds node, file
-// and line.
-class OpError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 struct OpDef {
   const char* name;
   const char* doc;  // one line
@@ -142,13 +135,12 @@ struct OpDef {
   // Where all channels of all inputs changed it reads neither old values nor the old output.
   void (*update)(const UpdateArgs& args) = nullptr;
 
-  // Horizontal splits: how to compute the part `wanted` of the output from parts of the inputs (of these types), to the
-  // same bits. Throws OpError, or is null, where every part needs all of the inputs; not asked for the whole output.
+  // Splits: how to compute the part `wanted`, not the whole, of the output from parts of the inputs (of these types),
+  // to the same bits. Throws OpError, or is null, where every part needs all of the inputs.
   OpPart (*part)(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) = nullptr;
-  // The parameters in one of `ways` branches, which have 1/ways of the channels each; `whole_input`: of those of the
-  // network's input. Throws OpError where they do not divide. Null: no parameter counts channels.
+  // The parameters in one of `ways` branches, each with 1/ways of the channels (`whole_input`: but reading all of the
+  // network's input). Throws OpError where they do not divide. Null: no parameter counts channels.
   Params (*branch)(const Params& params, std::int64_t ways, bool whole_input) = nullptr;
-
   bool elementwise = false;  // output[i] depends on input[i] only: may run in place and be fused into its producer
 };
 

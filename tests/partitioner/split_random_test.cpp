@@ -193,5 +193,31 @@ TEST(SplitOfRandomGraphs, TilesKeepTheBits) {
   EXPECT_GE(tally.split, 600) << tally.refused << " refused";
 }
 
+// Branches are another function, but every layer gets the weights it has slots for.
+std::string branches_fault(const Graph& graph, NodeId to, std::int64_t ways) {
+  const SplitDef& def = split_def("branches");
+  const SplitGraph split = def.split(graph, to, ways);
+  const Weights weights = def.weights(graph, split, random_weights(graph, 5));
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    for (std::size_t a = 0; a < split.graph.nodes[i].weights.size(); ++a)
+      if (std::ssize(weights[i].arrays.at(a)) != element_count(split.graph.nodes[i].weights[a].shape))
+        return "too few or many weights of " + split.graph.nodes[i].name;
+  return split_fault(graph, split, ways);
+}
+
+TEST(SplitOfRandomGraphs, BranchesAreSoundAndHaveAllTheirWeights) {
+  int split = 0;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    const Graph graph = RandomGraph(seed).make(2 + static_cast<std::int64_t>(seed % 6));
+    for (std::size_t i = 1; i < graph.nodes.size(); ++i) {
+      const NodeId to{static_cast<std::int32_t>(i)};
+      if (refusal(split_def("branches"), graph, to, 2) != "split") continue;
+      ++split;
+      ASSERT_EQ(branches_fault(graph, to, 2), "") << "seed " << seed << " at " << graph.node(to).name;
+    }
+  }
+  EXPECT_GE(split, 200);
+}
+
 }  // namespace
 }  // namespace cleave

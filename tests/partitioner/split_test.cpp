@@ -165,6 +165,13 @@ TEST(CanSplitAt, HeadsOfEarlierModulesAreOutputsToo) {
   EXPECT_EQ(why_not_split_at(graph, node_named(graph, "m1/head/dense")), "the network's output does not depend on it");
 }
 
+TEST(CanSplitAt, NotBehindTheHeadOfAModule) {
+  Graph graph = two_convolutions();
+  graph.modules[0].name = "m";
+  graph.modules[0].head = node_named(graph, "relu");
+  EXPECT_EQ(why_not_split_at(graph, node_named(graph, "b")), "the head of module 'm' stands before it");
+}
+
 TEST(CanSplitAt, NotAtTheInputAndNotBehindTheGraph) {
   const Graph graph = two_convolutions();
   EXPECT_EQ(why_not_split_at(graph, NodeId{0}), "nothing is computed before it");
