@@ -227,6 +227,9 @@ std::string to_text(const Lifetime& life) {
     else text += fmt::format("; sharing beats taking turns while a waiting device draws more than {:.4f} W", watts);
   }
   text += '\n';
+  if (life.plans.left_out > 0)
+    text += fmt::format("rotation looked at {} plans; {:.3g} more ways to give out the roles were left out\n",
+                        life.plans.plans.size(), life.plans.left_out);
   if (!life.rate_kept) text += "no plan keeps the rate asked for\n";
   return text;
 }

@@ -43,6 +43,13 @@ struct Rotating {
   Rotating& operator=(const Rotating&) = delete;
 };
 
+int kind_of(const std::vector<DeviceKind>& kinds, int device) {
+  const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const DeviceKind& k) {
+    return std::find(k.devices.begin(), k.devices.end(), device) != k.devices.end();
+  });
+  return static_cast<int>(kind - kinds.begin());
+}
+
 RoleCut role_cut(const Rotating& all, const Plan& plan) {
   const Setting& setting = all.setting;
   RoleCut cut;
@@ -51,6 +58,7 @@ RoleCut role_cut(const Rotating& all, const Plan& plan) {
   if (plan.split) figures = split_figures(setting, all.numbers, *plan.split);
   for (const PlanStage& stage : plan.stages) {
     std::vector<double>& seconds = cut.compute_s.emplace_back();
+    cut.stated.push_back(kind_of(all.kinds, stage.device));
     for (const DeviceKind& kind : all.kinds) {
       const int device = kind.devices.front();
       const bool fits = stage.memory_bytes <= memory_limit(setting, device);

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <functional>
+#include <map>
 #include <numeric>
-#include <optional>
 
 namespace cleave {
 
@@ -41,64 +42,101 @@ RolePlan priced(std::span<const DeviceKind> kinds, int cut, const std::vector<in
   return plan;
 }
 
-// Gives the roles of every cut to devices of the kinds that `take` part; nothing when there are more than `limit` ways.
+// Gives the roles of one cut to devices of the kinds in `take`, at most `most` times.
 class Assignment {
  public:
-  Assignment(std::span<const DeviceKind> kinds, const std::vector<int>& take, const TimingOf& timing_of, int limit)
-      : kinds_(kinds), take_(take), timing_of_(timing_of), limit_(limit) {
+  Assignment(std::span<const DeviceKind> kinds, std::span<const int> take, int roles, double most)
+      : take_(take), roles_(static_cast<std::size_t>(roles)), most_(most) {
     for (const DeviceKind& kind : kinds) free_.push_back(kind.count());
   }
 
-  std::optional<std::vector<RolePlan>> run(const std::vector<int>& roles_of_cut) {
-    for (std::size_t cut = 0; cut < roles_of_cut.size(); ++cut)
-      if (!extend(static_cast<int>(cut), roles_of_cut[cut])) return std::nullopt;
-    return std::move(plans_);
+  std::vector<std::vector<int>> run() {
+    extend();
+    return std::move(found_);
   }
 
  private:
-  bool extend(int cut, int roles) {
-    if (static_cast<int>(chosen_.size()) == roles) {
-      if (++tried_ > limit_) return false;
-      const Timing timing = timing_of_(cut, chosen_);
-      if (timing.period_s < kInfinity) plans_.push_back(priced(kinds_, cut, chosen_, timing));
-      return true;
-    }
+  void extend() {
+    if (chosen_.size() == roles_) found_.push_back(chosen_);
+    if (chosen_.size() == roles_) return;
     for (const int k : take_) {
+      if (static_cast<double>(found_.size()) >= most_) return;
       if (free_[at(k)] == 0) continue;
       --free_[at(k)];
       chosen_.push_back(k);
-      const bool within = extend(cut, roles);
+      extend();
       chosen_.pop_back();
       ++free_[at(k)];
-      if (!within) return false;
     }
-    return true;
   }
 
-  std::span<const DeviceKind> kinds_;
-  const std::vector<int>& take_;
-  const TimingOf& timing_of_;
-  int limit_;
-  int tried_ = 0;
+  std::span<const int> take_;
+  std::size_t roles_;
+  double most_;
   std::vector<int> free_, chosen_;
-  std::vector<RolePlan> plans_;
+  std::vector<std::vector<int>> found_;
 };
 
-// `take` is all kinds, those to keep longest first.
-RolePlans assign(std::span<const DeviceKind> kinds, std::vector<int> take, const std::vector<int>& roles_of_cut,
-                 const TimingOf& timing_of, int limit) {
-  RolePlans result;
-  limit = std::max(limit, static_cast<int>(roles_of_cut.size()));  // one kind makes one plan of a cut
-  while (!take.empty()) {
-    std::optional<std::vector<RolePlan>> plans = Assignment(kinds, take, timing_of, limit).run(roles_of_cut);
-    if (plans) {
-      result.plans = std::move(*plans);
-      break;
+// Returns [m] in how many ways devices of the first m kinds of `order` can take the roles: of the n roles that are
+// open, a kind takes any j that it has devices for, in C(n, j) ways.
+std::vector<double> ways_by_kinds(std::span<const DeviceKind> kinds, std::span<const int> order, int roles) {
+  std::vector<double> ways(at(roles) + 1), all{roles == 0 ? 1.0 : 0.0};  // [n]: with n roles taken
+  ways[0] = 1;
+  for (const int k : order) {
+    std::vector<double> more(ways.size());
+    for (int taken = 0; taken <= roles; ++taken) {
+      double choices = 1;
+      for (int j = 0; j <= std::min(kinds[at(k)].count(), roles - taken); ++j) {
+        more[at(taken + j)] += ways[at(taken)] * choices;
+        choices *= static_cast<double>(roles - taken - j) / (j + 1);
+      }
     }
-    result.left_out.push_back(take.back());
-    take.pop_back();
+    ways = std::move(more);
+    all.push_back(ways.back());
   }
-  std::sort(result.left_out.begin(), result.left_out.end());
+  return all;
+}
+
+// What is given out: by cut, the number of roles and a way that must be among them.
+struct Wanted {
+  std::vector<int> roles;
+  std::vector<std::vector<int>> stated;
+};
+
+// `order` is all kinds, those to keep longest first. Cuts with few ways go first, so that what they leave of the limit
+// is for the others.
+RolePlans assign(std::span<const DeviceKind> kinds, const std::vector<int>& order, const Wanted& wanted,
+                 const TimingOf& timing_of, int limit) {
+  std::map<int, std::vector<double>> ways;  // by roles
+  std::vector<int> cuts(wanted.roles.size());
+  std::iota(cuts.begin(), cuts.end(), 0);
+  for (const int roles : wanted.roles)
+    if (!ways.contains(roles)) ways[roles] = ways_by_kinds(kinds, order, roles);
+  const auto ways_of = [&](int cut) -> const std::vector<double>& { return ways[wanted.roles[at(cut)]]; };
+  std::stable_sort(cuts.begin(), cuts.end(), [&](int a, int b) { return ways_of(a).back() < ways_of(b).back(); });
+  RolePlans result;
+  double left = limit;
+  for (std::size_t i = 0; i < cuts.size(); ++i) {
+    const int cut = cuts[i];
+    const std::vector<double>& known = ways_of(cut);
+    if (known.back() == 0) continue;  // more roles than devices
+    const double fair = std::max(1.0, std::floor(left / static_cast<double>(cuts.size() - i)));
+    const double quota = wanted.roles[at(cut)] == 1 ? known.back() : fair;  // a device alone is never left out
+    std::size_t take = order.size();  // as many kinds as the quota allows, but enough for all roles
+    while (take > 0 && known[take] > quota && known[take - 1] > 0) --take;
+    std::vector<std::vector<int>> found =
+        Assignment(kinds, std::span(order).first(take), wanted.roles[at(cut)], quota).run();
+    const std::vector<int>& stated = wanted.stated[at(cut)];
+    if (!stated.empty() && std::find(found.begin(), found.end(), stated) == found.end()) found.push_back(stated);
+    for (const std::vector<int>& kind_of_role : found) {
+      const Timing timing = timing_of(cut, kind_of_role);
+      if (timing.period_s < kInfinity) result.plans.push_back(priced(kinds, cut, kind_of_role, timing));
+    }
+    left -= static_cast<double>(found.size());
+    result.left_out += std::max(0.0, known.back() - static_cast<double>(found.size()));
+  }
+  std::stable_sort(result.plans.begin(), result.plans.end(),
+                   [](const RolePlan& a, const RolePlan& b) { return a.cut < b.cut; });
   return result;
 }
 
@@ -108,7 +146,7 @@ std::vector<int> by_battery(std::span<const DeviceKind> kinds, const std::vector
   std::iota(order.begin(), order.end(), 0);
   const auto life_s = [&](int k) {
     if (!pinned.empty() && pinned[at(k)].back() > 0) return kInfinity;
-    return kinds[at(k)].battery_j / kinds[at(k)].compute_w;
+    return kinds[at(k)].compute_w > 0 ? kinds[at(k)].battery_j / kinds[at(k)].compute_w : kInfinity;
   };
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return life_s(a) > life_s(b); });
   return order;
@@ -128,8 +166,11 @@ Stages stages_of(const std::vector<int>& cut, const std::vector<int>& kind_of_ro
 }  // namespace
 
 RolePlans assign_roles(std::span<const DeviceKind> kinds, std::span<const RoleCut> cuts, double period_s, int limit) {
-  std::vector<int> roles;
-  for (const RoleCut& cut : cuts) roles.push_back(static_cast<int>(cut.compute_s.size()));
+  Wanted wanted;
+  for (const RoleCut& cut : cuts) {
+    wanted.roles.push_back(static_cast<int>(cut.compute_s.size()));
+    wanted.stated.push_back(cut.stated);
+  }
   const TimingOf timing_of = [&](int cut, const std::vector<int>& kind_of_role) {
     Timing timing{{}, std::max(period_s, cuts[at(cut)].link_s)};
     for (std::size_t role = 0; role < kind_of_role.size(); ++role) {
@@ -138,20 +179,21 @@ RolePlans assign_roles(std::span<const DeviceKind> kinds, std::span<const RoleCu
     }
     return timing;
   };
-  return assign(kinds, by_battery(kinds, {}), roles, timing_of, limit);
+  return assign(kinds, by_battery(kinds, {}), wanted, timing_of, limit);
 }
 
 RolePlans assign_roles(const Problem& problem, std::span<const std::vector<int>> cuts, double period_s, int limit) {
   assert(problem.shares.empty());
-  std::vector<int> roles;
-  for (const std::vector<int>& cut : cuts) roles.push_back(static_cast<int>(cut.size()) + 1);
+  Wanted wanted;
+  for (const std::vector<int>& cut : cuts) wanted.roles.push_back(static_cast<int>(cut.size()) + 1);
+  wanted.stated.resize(cuts.size());
   const TimingOf timing_of = [&](int cut, const std::vector<int>& kind_of_role) {
     const Stages stages = stages_of(cuts[at(cut)], kind_of_role, problem.last());
     Timing timing{{}, evaluate(problem, stages, period_s).period_s};
     for (const Stage& stage : stages) timing.compute_s.push_back(compute_s(problem, stage));
     return timing;
   };
-  return assign(problem.kinds, by_battery(problem.kinds, problem.pinned), roles, timing_of, limit);
+  return assign(problem.kinds, by_battery(problem.kinds, problem.pinned), wanted, timing_of, limit);
 }
 
 int best_static(const RolePlans& plans, int devices) {

@@ -15,7 +15,7 @@
 
 namespace cleave {
 
-// Plans beyond this are left out.
+// More plans than these are thinned.
 inline constexpr int kMaxRolePlans = 10'000;
 
 // A cut by its roles, branches first, then the stages in their order.
@@ -23,6 +23,7 @@ struct RoleCut {
   std::string name;
   std::vector<std::vector<double>> compute_s;  // [role][kind] seconds of a frame; infinity = it cannot take the role
   double link_s = 0;                           // the longest transfer, whoever the two are
+  std::vector<int> stated = {};                // [role] kinds of a plan that is known: never thinned out; may be empty
 };
 
 // One way to give the roles of a cut to devices.
@@ -38,13 +39,14 @@ struct RolePlan {
 };
 
 struct RolePlans {
-  std::vector<RolePlan> plans;
-  std::vector<int> left_out;  // kinds that take no role, else there were more than the limit; empty = these are all
+  std::vector<RolePlan> plans;  // by cut
+  double left_out = 0;          // ways to give out roles that were not looked at, for there were more than the limit
 };
 
 // Returns all plans of the cuts (the whole network on one device is a cut of one role). `period_s` > 0: a frame comes
-// every so often at best (a fixed rate); else as fast as the longest role or transfer lets it. Plans of more than
-// `limit` are thinned: the kinds whose batteries last longest are kept. A cut with more roles than devices has none.
+// every so often at best (a fixed rate); else as fast as the longest role or transfer lets it. Where there are more
+// than `limit`, cuts with many plans are thinned alike: the kinds whose batteries last longest stay. A cut with more
+// roles than there are devices has no plan.
 RolePlans assign_roles(std::span<const DeviceKind> kinds, std::span<const RoleCut> cuts, double period_s = 0,
                        int limit = kMaxRolePlans);
 

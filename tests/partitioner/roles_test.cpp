@@ -79,16 +79,60 @@ TEST(AssignRoles, SkipsWhatCannotBeDone) {
 TEST(AssignRoles, ThinsToTheKindsThatLastLongestAndSaysSo) {
   const std::vector<DeviceKind> kinds{kind_of(0, 1, 5), kind_of(1, 1, 1), kind_of(2, 1, 9)};
   const std::vector<RoleCut> cuts{cut_of({{1, 1, 1}, {1, 1, 1}})};
-  EXPECT_TRUE(assign_roles(kinds, cuts, 0, 6).left_out.empty());
+  EXPECT_EQ(assign_roles(kinds, cuts, 0, 6).left_out, 0);
   const RolePlans thinned = assign_roles(kinds, cuts, 0, 5);
-  EXPECT_EQ(thinned.left_out, std::vector<int>{1});
-  EXPECT_EQ(thinned.plans.size(), 2);
+  EXPECT_EQ(thinned.left_out, 4);
+  ASSERT_EQ(thinned.plans.size(), 2);
+  EXPECT_EQ(thinned.plans[0].kind_of_role, (std::vector<int>{2, 0}));
+  EXPECT_EQ(thinned.plans[1].kind_of_role, (std::vector<int>{0, 2}));
+}
+
+TEST(AssignRoles, ThinsTheCutsWithManyPlansOnly) {
+  const std::vector<DeviceKind> kinds{kind_of(0, 1, 5), kind_of(1, 1, 1), kind_of(2, 1, 9), kind_of(3, 1, 2)};
+  const std::vector<double> same(4, 1);
+  const RolePlans plans = assign_roles(kinds, std::vector{cut_of({same}), cut_of({same, same, same})}, 0, 12);
+  EXPECT_EQ(plans.plans.size(), 4 + 6);
+  EXPECT_EQ(plans.left_out, 24 - 6);
+}
+
+TEST(AssignRoles, KeepsEveryDeviceAlone) {
+  const std::vector<DeviceKind> kinds{kind_of(0, 1, 5), kind_of(1, 1, 1), kind_of(2, 1, 9)};
+  const std::vector<RoleCut> cuts{cut_of({{1, 1, 1}}), cut_of({{1, 1, 1}, {1, 1, 1}})};
+  EXPECT_EQ(assign_roles(kinds, cuts, 0, 2).plans.size(), 3 + 1);
+}
+
+TEST(AssignRoles, KeepsAStatedPlanOfACutThatNeedsEveryDevice) {
+  std::vector<DeviceKind> kinds;
+  for (int i = 0; i < 12; ++i) kinds.push_back(kind_of(i, 1, 1 + i));
+  RoleCut cut = cut_of(std::vector<std::vector<double>>(12, std::vector<double>(12, 1)));
+  for (int i = 0; i < 12; ++i) cut.stated.push_back(i);
+  const RolePlans plans = assign_roles(kinds, std::vector{cut}, 0, 100);
+  ASSERT_EQ(plans.plans.size(), 101);
+  EXPECT_EQ(plans.plans.back().kind_of_role, cut.stated);
+  EXPECT_EQ(plans.left_out, 479001600.0 - 101);
 }
 
 TEST(AssignRoles, ManyCutsOnOneKindAreNeverThinned) {
   const std::vector<DeviceKind> kinds{kind_of(0, 2, 5)};
   const std::vector<RoleCut> cuts(30, cut_of({{1}, {1}}));
   EXPECT_EQ(assign_roles(kinds, cuts, 0, 10).plans.size(), 30);
+}
+
+TEST(AssignRoles, CountsTheWaysItLists) {
+  const std::vector<DeviceKind> kinds{kind_of(0, 3, 1), kind_of(3, 1, 1), kind_of(4, 2, 1)};
+  for (std::size_t roles = 1; roles <= 7; ++roles) {
+    const std::vector<RoleCut> cuts{cut_of(std::vector<std::vector<double>>(roles, {1, 1, 1}))};
+    const RolePlans all = assign_roles(kinds, cuts), one = assign_roles(kinds, cuts, 0, 1);
+    EXPECT_EQ(all.left_out, 0);
+    EXPECT_EQ(static_cast<double>(all.plans.size()), one.left_out + static_cast<double>(one.plans.size())) << roles;
+  }
+}
+
+TEST(AssignRoles, GivesMoreRolesThanDevicesToNobodyAtOnce) {
+  std::vector<DeviceKind> kinds;
+  for (int i = 0; i < 40; ++i) kinds.push_back(kind_of(i, 1, 1));
+  const std::vector<RoleCut> cuts{cut_of(std::vector<std::vector<double>>(41, std::vector<double>(40, 1)))};
+  EXPECT_TRUE(assign_roles(kinds, cuts).plans.empty());
 }
 
 TEST(AssignRoles, OfAProblemAreWhatEvaluateSays) {
