@@ -109,6 +109,17 @@ TEST(Gacoin, TheBestPerformanceIsTheLeastBalancedCut) {
   EXPECT_FALSE(is_balanced(std::array{kRows[1].head_s, kRows[1].tail_s}, 0.05));
 }
 
+TEST(Gacoin, TheMeasuredTimesAreNotAdditive) {
+  EXPECT_NEAR(kRows[2].head_s - kRows[1].head_s, 0.0214, kDigits);  // group 3 inside heads …
+  EXPECT_NEAR(kRows[1].tail_s - kRows[2].tail_s, 0.0359, kDigits);  // … and inside tails
+  const double head_share[] = {0.51, 0.62, 0.95}, branch_share[] = {0.55, 0.52, 0.66};
+  for (int i = 0; i < 3; ++i) {
+    const Row& row = kRows[static_cast<std::size_t>(i)];
+    EXPECT_NEAR(row.head_s / (row.head_s + row.tail_s), head_share[i], 5e-3);
+    EXPECT_NEAR(row.branch_s / row.head_s, branch_share[i], 5e-3);
+  }
+}
+
 TEST(Gacoin, ATransferLowersPerformance) {
   EXPECT_DOUBLE_EQ(performance(0.5, 2, 3), 0.5 / 6);
   EXPECT_DOUBLE_EQ(performance(0.5, 2, 3, 4), 0.05);
