@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <thread>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -16,7 +17,6 @@
 #include "engine/cli/train_progress.h"
 #include "engine/runtime/host.h"
 #include "graphs/model_reader.h"
-#include "ops/core/catalog.h"
 #include "ops/core/file.h"
 
 namespace cleave {
@@ -26,8 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostCuts = 24;      // of the planner's own choice
-constexpr std::size_t kMostNodes = 3'000;  // so that the file can be read again (graphs/yaml_reader.h)
+constexpr std::size_t kMostCuts = 24;  // of the planner's own choice
 
 constexpr double kQuiet = 0.9;  // CPU time over wall time on a machine that does nothing else
 
@@ -128,12 +127,34 @@ std::vector<Profile> others_in(const std::string& path, const Profile& ours) {
   return others;
 }
 
+// Before anything is measured: what cannot be read again is not worth its time.
+void check_readable(const ProfileReport& report, std::size_t cuts, const std::vector<Profile>& others) {
+  constexpr std::size_t kRecord = 11;  // keys and values of a segment, and itself
+  const std::size_t nodes = report.graph->nodes.size();
+  std::size_t values = kRecord * (nodes + 3 * cuts + 10);
+  for (const Profile& other : others)
+    values += kRecord * (other.nodes.size() + other.segments.size() + other.shares.size() + 10);
+  if (values <= static_cast<std::size_t>(kMaxNodes)) return;
+  if (others.empty())
+    throw UserError(
+        fmt::format("a profile of {} nodes and {} places to cut at would be too large to be read again", nodes, cuts));
+  throw UserError(
+      fmt::format("--output {}: with the profiles it holds it would be too large to be read again; name another file",
+                  report.file));
+}
+
 void write_profile(const ProfileReport& report, const std::vector<Profile>& others) {
   const std::string text = profile_file(report, others);
-  if (text.size() > kMaxFileBytes)
-    throw UserError(fmt::format(
-        "--output {}: with the profiles it holds it would be too large to be read; name another", report.file));
   write_file_atomically(report.file, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+// More threads than cores would only wait for each other.
+int threads_to_use(const CommonOptions& common, Log& log) {
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (common.threads <= cores) return thread_count(common);
+  log.note(fmt::format("this machine has {} core{}: {} frame{} at once are timed, not {}", cores, cores == 1 ? "" : "s",
+                       cores, cores == 1 ? "" : "s", common.threads));
+  return cores;
 }
 
 // Other work took caches and cores; the profile says so, too.
@@ -159,14 +180,11 @@ ExitCode profile_command(const Options& options, const CommonOptions& common) {
   Log log(common);
   const Model model = load_model(options.file, common);
   refuse_unrunnable(model, "profile");
-  if (model.graph.nodes.size() > kMostNodes)
-    throw UserError(fmt::format("{}: a network of {} nodes; a profile holds at most {}", options.file,
-                                model.graph.nodes.size(), kMostNodes));
   ProfileReport report;
   report.graph = &model.graph;
   report.file = options.output;
   report.repeats = options.repeats;
-  report.threads = thread_count(common);
+  report.threads = threads_to_use(common, log);
   report.profile.model = model.graph.name;
   report.profile.graph_hash = structure_hash(model.graph);
   report.profile.device = options.device;
@@ -174,6 +192,7 @@ ExitCode profile_command(const Options& options, const CommonOptions& common) {
   const std::vector<Profile> others = others_in(options.output, report.profile);
   const Weights weights = weights_to_time(model, options.weights, log);
   const std::vector<CutPoint> cuts = cuts_of(model, weights, log);
+  check_readable(report, cuts.size(), others);
   report.profile.host = host_facts();
   report.profile.host.emplace_back("threads", fmt::format("{}", report.threads));
   report.profile.host.emplace_back("repeats", fmt::format("{}", options.repeats));

@@ -179,6 +179,33 @@ TEST(Profile, MayStandAlone) {
   EXPECT_EQ(read.host, (std::vector<std::pair<std::string, std::string>>{{"cpu", "A: 53"}, {"cores", "4"}}));
 }
 
+// One to four letters of the text changed, dropped or doubled.
+std::string edited(std::string text, Rng& rng) {
+  for (std::int64_t i = rng.below(4); i >= 0; --i) {
+    const auto at = static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(text.size())));
+    const std::string letters = "{}[]:,-#&*'\"\n 0123456789eg%msKB\x01\xff";
+    const char letter = letters[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(letters.size())))];
+    switch (rng.below(3)) {
+      case 0: text[at] = letter; break;
+      case 1: text.erase(at, 1); break;
+      default: text.insert(at, 1, letter);
+    }
+  }
+  return text;
+}
+
+// Whatever stands in a file: a profile that fits, or mistakes with their places.
+TEST(Profile, AnyTextIsReadOrRefused) {
+  Rng rng(11, kTestStream, 0);
+  int refused = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const std::string text = edited(kGacoin, rng);
+    refused += mistakes("p.yaml", text).empty() ? 0 : 1;
+  }
+  EXPECT_GT(refused, 1000);
+  EXPECT_LT(refused, 3000);
+}
+
 void expect_equal(const Profile& a, const Profile& b) {
   EXPECT_EQ(std::tie(a.model, a.graph_hash, a.device, a.batch, a.host),
             std::tie(b.model, b.graph_hash, b.device, b.batch, b.host));
