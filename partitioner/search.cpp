@@ -30,6 +30,7 @@
 #include <cmath>
 #include <utility>
 
+#include "partitioner/search_coarse.h"
 #include "partitioner/search_core.h"
 
 namespace cleave {
@@ -37,6 +38,7 @@ namespace cleave {
 namespace {
 
 constexpr double kRounding = 1e-12;
+constexpr std::size_t kQuick = 4, kWide = 16;  // beams
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -153,7 +155,8 @@ void insert(std::vector<Ranked>& kept, const Ranked& added, std::size_t width) {
 // For the least period all plans below the ceiling are welcome: those that leave most to the other devices are likely
 // to find an end.
 double Search::rank(const Child& child) const {
-  return ceiling_ < kInfinity ? -capacities_.slack(table_.sets, child.label) : child.bound;
+  if (ceiling_ < kInfinity) return -capacities_.slack(table_.sets, child.label);
+  return extras_.any() ? child.label.charged + left(extras_.to_go, child.label) : child.bound;
 }
 
 // From position to position, goes on with the `width` best partial plans that end there.
@@ -183,22 +186,62 @@ void Search::beam(std::size_t width) {
   table_.labels.clear();
 }
 
-// Where a latency limit leaves the beams without a plan, that of the least latency is one. False: there is none.
+// Where a latency limit leaves the beam without a plan, that of the least latency is one. False: there is none.
 bool Search::find_any() {
   constexpr std::size_t kMostLabels = 200000;
   if (goal_.latency_limit_s == kInfinity || what_ == Minimise::latency || !best_.stages.empty()) return true;
   Goal rest = goal_;
   rest.time_limit_s = deadline_.left_s() / 2;
+  rest.latency_limit_s = kInfinity;  // it would only keep the beam from a first plan
   const Solution quickest = Search(problem_, Minimise::latency, rest, period_limit_s_, kMostLabels).run();
   if (!quickest.stages.empty()) consider(quickest.stages);
-  return !quickest.stages.empty() || !quickest.optimal;
+  return !best_.stages.empty() || !quickest.optimal || quickest.score.latency_s <= goal_.latency_limit_s;
 }
 
 void Search::improve_bound() {
   double latency_s = goal_.latency_limit_s - start_latency_s_;
   if (what_ == Minimise::latency || latency_s <= 0) latency_s = kInfinity;  // it has no price
   extras_ = raise_bound(rows_, prices_, goal_, deadline_, latency_s, best_.value - start_cost_);
+  press_latency();
   if (extras_.any()) root_ = std::max(root_, extras_.bound + start_cost_);
+}
+
+// Plans that keep a latency limit are found where latency costs a little more than its price in the bound.
+void Search::press_latency() {
+  if (!extras_.any() || extras_.latency <= 0) return;
+  Extras best = extras_;
+  const double price = best.latency;
+  for (const double factor : {1.0, 1.5, 2.5, 4.0, 8.0}) {
+    if (deadline_.over()) break;
+    const double latency = factor * price;
+    const double value = best_.value - start_cost_ + latency * (best_.score.latency_s - start_latency_s_);
+    extras_ = raise_bound(rows_, with_latency(problem_, prices_, latency), goal_, deadline_, kInfinity,
+                          best_.stages.empty() ? kInfinity : value);
+    if (!extras_.any()) break;
+    const double refund = latency * (goal_.latency_limit_s - start_latency_s_);
+    extras_.refund += refund;
+    extras_.bound -= refund;
+    extras_.latency = latency;
+    if (extras_.bound > best.bound) best = extras_;
+    beam(kWide);
+  }
+  extras_ = std::move(best);
+}
+
+// What is left of the time goes into beams, each twice as wide as the one before.
+Solution Search::widen() {
+  constexpr std::size_t kFirst = 32, kLast = 1024;
+  table_.labels.clear();
+  for (std::size_t width = kFirst; width <= kLast && !deadline_.over() && best_.bound < best_.value; width *= 2) {
+    if (what_ == Minimise::period && best_.value < kInfinity) {
+      set_levels();
+      ceiling_ = best_.value;
+    }
+    beam(width);
+  }
+  best_.optimal = best_.bound >= best_.value - rounding();
+  best_.bound = std::min(best_.bound, best_.value);
+  return best_;
 }
 
 // Halves the gap again and again: a level that the devices cannot keep together raises the bound, a plan below it
@@ -287,7 +330,6 @@ void Search::search_all() {
 }
 
 Solution Search::run() {
-  constexpr std::size_t kQuick = 4, kWide = 16;
   best_.bound = start_cost_;
   if (start_latency_s_ > goal_.latency_limit_s) root_ = kInfinity;
   if (root_ < kInfinity && !prepare()) return best_;
@@ -307,6 +349,20 @@ Solution Search::run() {
 
 namespace {
 
+constexpr int kManyPositions = 1000;  // from here on a first plan comes from …
+constexpr int kFewPositions = 256;    // … so many of them
+
+// The best plan that cuts only at some positions: of each run of neighbours, where the least travels.
+Stages coarse_plan(const Problem& problem, Minimise what, Goal goal, double period_limit_s) {
+  constexpr std::size_t kMostLabels = 100000;
+  const std::vector<int> kept = narrow_cuts(problem, kFewPositions);
+  const Problem coarse = keep_positions(problem, kept);
+  goal.time_limit_s /= 5;
+  Stages stages = Search(coarse, what, goal, period_limit_s, kMostLabels).run().stages;
+  for (Stage& stage : stages) stage = {stage.kind, kept[at(stage.from)], kept[at(stage.to)]};
+  return stages;
+}
+
 // Of all plans of the least period: those with the fewest stages, and of these the one with the shortest latency.
 void break_ties(const Problem& problem, Goal goal, double period_limit_s, Solution& solution) {
   constexpr std::size_t kMostLabels = 200000;  // for each number of stages
@@ -320,6 +376,7 @@ void break_ties(const Problem& problem, Goal goal, double period_limit_s, Soluti
     solution.stages = found.stages;
     solution.score = found.score;
     solution.value = found.score.period_s;
+    solution.bound = std::min(solution.bound, solution.value);
     return;
   }
 }
@@ -328,9 +385,15 @@ void break_ties(const Problem& problem, Goal goal, double period_limit_s, Soluti
 
 Solution search(const Problem& problem, Minimise what, const Goal& goal, double period_limit_s) {
   constexpr std::size_t kMostLabels = 2000000;  // 200 MB
-  Goal rest = goal;
   const Deadline deadline(goal);
-  Solution solution = Search(problem, what, goal, period_limit_s, kMostLabels).run();
+  Stages first;
+  if (problem.positions > kManyPositions) first = coarse_plan(problem, what, goal, period_limit_s);
+  Goal rest = goal;
+  rest.time_limit_s = deadline.left_s();
+  Search all(problem, what, rest, period_limit_s, kMostLabels);
+  if (!first.empty()) all.consider(first);
+  Solution solution = all.run();
+  if (!solution.optimal) solution = all.widen();
   if (what != Minimise::period || !solution.optimal || solution.stages.empty()) return solution;
   rest.time_limit_s = deadline.left_s();
   break_ties(problem, rest, period_limit_s, solution);

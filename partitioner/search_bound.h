@@ -123,6 +123,9 @@ struct Extras {
   bool any() const { return !device.empty(); }
 };
 
+// The same prices, and a price for each second of latency.
+Prices with_latency(const Problem& problem, Prices prices, double latency);
+
 // Raises the extras by subgradient steps until the bound meets `value` (of a known plan; infinity = none) or stops
 // rising. `latency_s`: what the stages may take together; infinity = as long as they like.
 Extras raise_bound(const StageRows& rows, const Prices& prices, const Goal& goal, const Deadline& deadline,

@@ -28,12 +28,16 @@ struct OpenLabel {
 class Search {
  public:
   Search(const Problem& problem, Minimise what, const Goal& goal, double period_limit_s, std::size_t most_labels);
+  // Before run(): a plan to start from, if it keeps to the limits.
+  void consider(const Stages& stages);
   Solution run();
+  Solution widen();  // after run(): spends what is left of the time on a better plan
 
  private:
   bool prepare();
   bool find_any();
   void improve_bound();
+  void press_latency();
   void narrow_period(std::size_t width);
   void set_levels();
   void beam(std::size_t width);
@@ -44,7 +48,6 @@ class Search {
   bool is_over() const;
   bool is_last(const OpenLabel& next);
   void finish(const Label& last);
-  void consider(const Stages& stages);
 
   void starts(std::vector<Child>& out) const;
   void add_stages(std::int32_t from, double least, double most, std::vector<Child>& out, double* above);
