@@ -21,8 +21,8 @@
 // The number of labels is exponential in the number of different kinds at worst (the problem is NP-hard: with as many
 // kinds as devices it holds the travelling salesman's), and at most Π(count + 1) × kinds × positions when costs are all
 // that counts. A label's successors are made a few at a time, as their bounds come up. A first plan comes from a beam
-// search by the same bound, before the clock counts; when time is over, the least bound of all open labels bounds every
-// plan.
+// search from position to position, with very many positions from a problem that keeps some of them; when time or room
+// for labels is over, the least bound of all open labels bounds every plan, and wider beams look for better ones.
 #include "partitioner/search.h"
 
 #include <algorithm>
@@ -79,6 +79,7 @@ Search::Search(const Problem& problem, Minimise what, const Goal& goal, double p
 
 // False: the time was over first.
 bool Search::prepare() {
+  constexpr double kQuickRows = 1e7;  // quicker than anyone's limit
   if (!rows_.is_complete()) return false;
   Goal free = goal_;
   free.min_stages = 1;
@@ -90,8 +91,8 @@ bool Search::prepare() {
   if (!fill_to_go(rows_, stage_prices(prices_), free, deadline_, stages_)) return false;
   const double least = least_total(prices_, cost_);
   root_ = prices_.longest ? std::max(start_cost_, least) : start_cost_ + least;
-  if (has_capacities(problem_, what_, period_limit_s_) && !deadline_.over())
-    capacities_ = Capacities(rows_, {kInfinity});
+  const bool is_quick = rows_.size() < kQuickRows || !deadline_.over();
+  if (is_quick && has_capacities(problem_, what_, period_limit_s_)) capacities_ = Capacities(rows_, {kInfinity});
   return true;
 }
 
@@ -152,10 +153,9 @@ void insert(std::vector<Ranked>& kept, const Ranked& added, std::size_t width) {
 
 }  // namespace
 
-// For the least period all plans below the ceiling are welcome: those that leave most to the other devices are likely
-// to find an end.
+// Where any plan is welcome, those that leave most to the other devices are likely to find an end.
 double Search::rank(const Child& child) const {
-  if (ceiling_ < kInfinity) return -capacities_.slack(table_.sets, child.label);
+  if (by_slack_) return -capacities_.slack(table_.sets, child.label);
   return extras_.any() ? child.label.charged + left(extras_.to_go, child.label) : child.bound;
 }
 
@@ -236,6 +236,7 @@ Solution Search::widen() {
     if (what_ == Minimise::period && best_.value < kInfinity) {
       set_levels();
       ceiling_ = best_.value;
+      by_slack_ = true;
     }
     beam(width);
   }
@@ -256,10 +257,12 @@ void Search::narrow_period(std::size_t width) {
     capacities_ = Capacities(rows_, {level_s_});
     std::vector<Child> children;
     ceiling_ = level_s_;
+    by_slack_ = true;
     starts(children);
     if (children.empty()) root_ = level_s_;
     else beam(width);
     ceiling_ = kInfinity;
+    by_slack_ = false;
     if (best_.value >= level_s_) tried = level_s_;
   }
   set_levels();
@@ -334,6 +337,9 @@ Solution Search::run() {
   if (start_latency_s_ > goal_.latency_limit_s) root_ = kInfinity;
   if (root_ < kInfinity && !prepare()) return best_;
   if (root_ < kInfinity) beam(kQuick);
+  by_slack_ = root_ < kInfinity && best_.stages.empty();
+  if (by_slack_) beam(kQuick);
+  by_slack_ = false;
   if (!find_any()) root_ = kInfinity;
   if (root_ < kInfinity && !(best_.value <= root_ * (1 + kRounding)) && !deadline_.over()) {
     if (what_ != Minimise::period) improve_bound();

@@ -74,7 +74,7 @@ double Capacities::slack_at(std::size_t level, const DeviceSets& sets, const Lab
 }
 
 double Capacities::slack(const DeviceSets& sets, const Label& label) const {
-  return slack_at(levels_s_.size() - 1, sets, label);
+  return levels_s_.empty() ? 0 : slack_at(levels_s_.size() - 1, sets, label);
 }
 
 double Capacities::bound(const DeviceSets& sets, const Label& label) const {

@@ -77,6 +77,7 @@ class Search {
   Capacities capacities_;
   double level_s_ = kInfinity;  // the last level of the capacities
   double ceiling_ = kInfinity;  // plans are to be better than that
+  bool by_slack_ = false;       // how the beam ranks partial plans
   LabelTable table_;
   std::vector<OpenLabel> open_;
   int ties_ = 0;  // labels looked at only to break a tie
