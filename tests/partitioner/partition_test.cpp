@@ -68,8 +68,11 @@ std::uint64_t seed_of(int round) { return 7000 + static_cast<std::uint64_t>(roun
 
 void expect_nothing_better(const PlanTable& table, const ObjectiveDef& objective) {
   ASSERT_GE(table.chosen, 0) << table.reason;
-  for (const Plan& row : table.rows)
-    if (row.is_feasible()) EXPECT_FALSE(is_better(objective, row.value, table.plan().value)) << row.cut;
+  for (const Plan& row : table.rows) {
+    if (row.is_feasible()) {
+      EXPECT_FALSE(is_better(objective, row.value, table.plan().value)) << row.cut;
+    }
+  }
   EXPECT_FALSE(is_better(objective, table.plan().value, table.plan().bound));
   EXPECT_TRUE(table.plan().optimal);
 }
