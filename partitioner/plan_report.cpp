@@ -106,6 +106,19 @@ void remark_single(const Setting& setting, const PlanTable& table, std::vector<s
                                   1e3 * plan.score.latency_s));
 }
 
+// A stated placement may not be the best row.
+void remark_better(const Setting& setting, const PlanTable& table, std::vector<std::string>& remarks) {
+  if (table.chosen < 0) return;
+  const Plan* best = &table.plan();
+  for (const Plan& row : table.rows)
+    if (row.is_feasible() && is_better(*setting.request.objective, row.value, best->value)) best = &row;
+  if (best == &table.plan()) return;
+  remarks.push_back(fmt::format("stated in placement.map; by {} the best would be {} on {}: {} {} against {}",
+                                setting.request.objective->name, best->cut, cards_text(setting.swarm, *best),
+                                short_number(best->value), setting.request.objective->unit,
+                                short_number(table.plan().value)));
+}
+
 void remark_function(const PlanTable& table, std::vector<std::string>& remarks) {
   if (table.chosen < 0 || table.plan().accuracy_kept) return;
   const Plan& plan = table.plan();
@@ -143,6 +156,7 @@ void remark_misfits(const PlanTable& table, std::vector<std::string>& remarks) {
 std::vector<std::string> plan_remarks(const Setting& setting, const PlanTable& table) {
   std::vector<std::string> remarks;
   remark_misfits(table, remarks);
+  remark_better(setting, table, remarks);
   remark_function(table, remarks);
   remark_performance(table, remarks);
   remark_single(setting, table, remarks);

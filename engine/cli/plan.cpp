@@ -1,5 +1,5 @@
 // cleave plan: the split cost table and the chosen plan.
-#include <chrono>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -9,11 +9,13 @@
 #include "engine/cli/log.h"
 #include "engine/cli/planning.h"
 #include "engine/cli/stop.h"
+#include "graphs/graph_text.h"
 #include "ops/core/catalog.h"
 #include "ops/core/file.h"
 #include "partitioner/pipeedge.h"
 #include "partitioner/plan_file.h"
-#include "partitioner/table.h"
+#include "partitioner/plan_text.h"
+#include "partitioner/training_plan.h"
 
 namespace cleave {
 
@@ -26,6 +28,9 @@ struct Options {
   bool lock = false;
   std::vector<std::string> pipeedge;  // models, device types, devices
 };
+
+// Images of an epoch where the model states no data.train.limit: what the plan is told for, not read from the data.
+constexpr std::int64_t kEpochImages = 50'000;
 
 std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
@@ -45,6 +50,54 @@ void lock_plan(const PlanningJob& job, const Plan& plan, const std::string& file
   if (locked == text) return log.info(fmt::format("{} states this plan already", file));
   write_file_atomically(file, bytes_of(locked));
   log.info(fmt::format("placement written into {}", file));
+}
+
+bool is_manual(const PlanningJob& job, const Options& options) {
+  const DocNode* mode = find_path(job.model.reading.doc, "placement.mode");
+  return options.planning.devices == 0 && mode != nullptr && mode->scalar == "manual";
+}
+
+// The placement the model states is the plan, whatever would be better; the table says by how much.
+void add_stated_plan(const PlanningJob& job, PlanTable& table) {
+  Plan stated = manual_plan(job.model, job.setting());
+  if (!stated.is_feasible()) {
+    table.reason = fmt::format("the placement it states: {}", stated.misfit);
+    table.chosen = -1;
+    return;
+  }
+  stated.bound = table.chosen >= 0 ? table.plan().bound : stated.value;
+  stated.optimal = !is_better(*job.request.objective, stated.bound, stated.value);
+  table.rows.push_back(std::move(stated));
+  table.chosen = static_cast<int>(table.rows.size()) - 1;
+}
+
+// A cascade trains with one module a device: the map's, else in the order of the devices.
+bool is_trainable(const PlanningJob& job) {
+  const Graph& graph = job.model.graph;
+  return !job.model.reading.spec.modules.empty() && graph.modules.size() <= job.swarm.devices.size() &&
+         std::all_of(graph.modules.begin(), graph.modules.end(),
+                     [](const Module& module) { return module.head != NodeId::none; });
+}
+
+std::string training_text(const PlanningJob& job) {
+  const ModelSpec& spec = job.model.reading.spec;
+  const std::int64_t images = spec.data.train.limit > 0 ? spec.data.train.limit : kEpochImages;
+  TrainingRequest request = read_training(job.model.graph, job.model.reading.doc, job.swarm, images);
+  for (std::size_t m = 0; m < request.device_of.size(); ++m)
+    if (request.device_of[m] < 0) request.device_of[m] = static_cast<int>(m);
+  std::vector<Profile> fitting;
+  for (const Profile& profile : job.profiles)
+    if (profile.batch == spec.training.batch) fitting.push_back(profile);
+  const CostTable costs = cost_table(job.model.graph, job.swarm, fitting, spec.training.batch);
+  const TrainingPlan plan = training_plan(job.model.graph, job.swarm, costs, request);
+  std::vector<std::vector<std::string>> rows = training_rows(job.model.graph, job.swarm, plan);
+  const std::vector<std::string> titles = rows[0], units = rows[1];
+  rows.erase(rows.begin(), rows.begin() + 2);
+  const std::vector<std::string> marks(rows.size());
+  return fmt::format("\ntraining, one module a card, epochs of {} images in batches of {}\n\n{}\n{}\n",
+                     with_blanks(images), with_blanks(spec.training.batch),
+                     aligned_table(titles, units, rows, marks, 100),
+                     training_summary(job.model.graph, job.swarm, plan));
 }
 
 std::string text_of(const Setting& setting, const PlanTable& table, const Options& options, const std::string& format) {
@@ -73,8 +126,11 @@ ExitCode plan_command(const Options& options, const CommonOptions& common) {
   const std::unique_ptr<PlanningJob> job = prepare_planning(options.planning, common);
   const Setting setting = job->setting();
   PlanTable table = partition(job->model.graph, job->swarm, job->costs, job->request);
-  if (table.chosen >= 0) name_nodes(setting, table.rows[static_cast<std::size_t>(table.chosen)]);
-  print_result(text_of(setting, table, options, common.format));
+  if (is_manual(*job, options)) add_stated_plan(*job, table);
+  else if (table.chosen >= 0) name_nodes(setting, table.rows[static_cast<std::size_t>(table.chosen)]);
+  std::string text = text_of(setting, table, options, common.format);
+  if (common.format == "text" && options.why.empty() && is_trainable(*job)) text += training_text(*job);
+  print_result(text);
   if (table.chosen < 0)
     throw UserError(fmt::format("{}: no placement fits\n{}", options.planning.file, table.reason),
                     ExitCode::no_placement);
