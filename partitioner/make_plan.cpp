@@ -106,19 +106,10 @@ std::string misfit_of(const Setting& setting, const Numbers& numbers, const Subp
   return "";
 }
 
-std::string cut_name(const Numbers& numbers, const Subproblem& sub, const PlanParts& found) {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < found.stages.size(); ++i)
-    if (i > 0 || found.figures != nullptr)
-      names.push_back(numbers.positions.all[at(sub.positions[at(found.stages[i].from)])].name);
-  return names.empty() ? "-" : fmt::format("{}", fmt::join(names, " + "));
-}
-
 }  // namespace
 
 Plan plan_of(const Setting& setting, const Numbers& numbers, const Subproblem& sub, const PlanParts& found) {
   Plan plan;
-  plan.cut = cut_name(numbers, sub, found);
   plan.score = found.score;
   plan.value = setting.request.objective->value(found.score);
   if (found.figures != nullptr) plan.split = found.figures->spec;
@@ -130,6 +121,7 @@ Plan plan_of(const Setting& setting, const Numbers& numbers, const Subproblem& s
         found.devices.empty() ? sub.problem.kinds[at(stage.kind)].devices[used[at(stage.kind)]++] : found.devices[i];
     plan.stages.push_back(stage_of(setting, numbers, sub, stage, free));
   }
+  plan.cut = cut_name(numbers, plan);
   double most = 0;
   for (PlanStage& stage : plan.stages) {
     const Device& device = setting.swarm.devices[at(stage.device)];
@@ -142,6 +134,13 @@ Plan plan_of(const Setting& setting, const Numbers& numbers, const Subproblem& s
   add_cuts(setting, numbers, sub, found, plan);
   add_accuracy(setting, found, plan);
   return plan;
+}
+
+std::string cut_name(const Numbers& numbers, const Plan& plan) {
+  std::vector<std::string> names;
+  for (std::size_t i = 1; i < plan.stages.size(); ++i)
+    if (plan.stages[i].share < 0) names.push_back(numbers.positions.all[at(plan.stages[i].from)].name);
+  return names.empty() ? "-" : fmt::format("{}", fmt::join(names, " + "));
 }
 
 void name_positions(const Setting& setting, Numbers& numbers) {

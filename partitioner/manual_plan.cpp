@@ -117,7 +117,7 @@ class ManualPlan {
     }
   }
 
-  // A group that is not yet in order and whose work another such group reads: what stands in the way of `group`.
+  // A group that is not placed and whose work `group` reads.
   struct Need {
     std::size_t group = 0, reader = 0, input = 0;
     bool any = false;
@@ -134,15 +134,11 @@ class ManualPlan {
   void put_in_order() {
     std::vector<bool> placed(groups_.size());
     std::vector<Group> order;
-    for (std::size_t i = 0; i < groups_.size(); ++i) placed[i] = groups_[i].nodes.empty();  // a name inside another
-    const std::size_t count = static_cast<std::size_t>(std::count(placed.begin(), placed.end(), false));
-    while (order.size() < count) {
-      std::size_t next = 0;
-      while (next < groups_.size() && (placed[next] || need_of(next, placed).any)) ++next;
-      if (next == groups_.size()) refuse_turns(placed);
+    for (const std::size_t next : running_order(setting_.graph, group_of_, groups_.size())) {
       placed[next] = true;
-      order.push_back(groups_[next]);
+      if (!groups_[next].nodes.empty()) order.push_back(groups_[next]);  // else: all its names stand around others
     }
+    if (std::count(placed.begin(), placed.end(), false) > 0) refuse_turns(placed);
     groups_ = std::move(order);
   }
 

@@ -16,6 +16,11 @@ using PlacedNames = std::vector<std::pair<std::string, std::string>>;
 // Returns the device of each node by its index, "" where none is stated; the input has none.
 std::vector<std::string> placed_nodes(const Graph& graph, const PlacedNames& map);
 
+// The groups of `group_of` [node] in an order in which none reads what a later one makes; where the graph leaves that
+// open, the lower number comes first. Those that wait for each other are left out. Groups without nodes come first.
+std::vector<std::size_t> running_order(const Graph& graph, const std::vector<std::size_t>& group_of,
+                                       std::size_t groups);
+
 // "a+b" -> a, b
 std::vector<std::string> parts_of(const std::string& devices);
 

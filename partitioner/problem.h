@@ -105,6 +105,8 @@ struct Score {
   double frames = 0;             // until the first battery is empty; infinity = all on mains (gacoin.md, "N")
   double balance = 1;            // shortest compute time of a stage or share over the longest; 1 for a single stage
   int devices = 0;               // how many are used
+
+  bool operator==(const Score&) const = default;
 };
 // `period_s` > 0: frames come no faster than that (a fixed rate). The devices of the plan wait at idle power, the
 // others at standby power.
