@@ -156,6 +156,8 @@ void remark_misfits(const PlanTable& table, std::vector<std::string>& remarks) {
 std::vector<std::string> plan_remarks(const Setting& setting, const PlanTable& table) {
   std::vector<std::string> remarks;
   remark_misfits(table, remarks);
+  if (setting.request.one_joule)
+    remarks.emplace_back("no battery is stated: frames are those of one joule on every card");
   remark_better(setting, table, remarks);
   remark_function(table, remarks);
   remark_performance(table, remarks);

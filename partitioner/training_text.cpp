@@ -35,8 +35,8 @@ std::string who_sets_the_pace(const Graph& graph, const Swarm& swarm, const Trai
 
 std::vector<std::vector<std::string>> training_rows(const Graph& graph, const Swarm& swarm, const TrainingPlan& plan) {
   std::vector<std::vector<std::string>> rows = {
-      {"module", "card", "forward", "step", "forward", "step", "N", "steps", "busy", "sends", "link", "energy"},
-      {"", "", "mult-adds", "mult-adds", "ms", "ms", "most", "a batch", "%", "a batch", "ms", "J/epoch"}};
+      {"module", "card", "forward", "step", "forward", "step", "N", "steps", "busy", "sends", "link", "joules"},
+      {"", "", "mult-adds", "mult-adds", "ms", "ms", "most", "a batch", "%", "a batch", "ms", "an epoch"}};
   for (const ModulePlan& module : plan.modules) {
     const bool sends = module.sent_bytes > 0;
     const bool guessed = module.pace_s.estimate;

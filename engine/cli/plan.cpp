@@ -9,6 +9,7 @@
 #include "engine/cli/log.h"
 #include "engine/cli/planning.h"
 #include "engine/cli/stop.h"
+#include "engine/mcmc/defaults.h"
 #include "graphs/graph_text.h"
 #include "ops/core/catalog.h"
 #include "ops/core/file.h"
@@ -83,6 +84,7 @@ std::string training_text(const PlanningJob& job) {
   const ModelSpec& spec = job.model.reading.spec;
   const std::int64_t images = spec.data.train.limit > 0 ? spec.data.train.limit : kEpochImages;
   TrainingRequest request = read_training(job.model.graph, job.model.reading.doc, job.swarm, images);
+  request.auto_steps = kStepsPerBatch;
   for (std::size_t m = 0; m < request.device_of.size(); ++m)
     if (request.device_of[m] < 0) request.device_of[m] = static_cast<int>(m);
   std::vector<Profile> fitting;

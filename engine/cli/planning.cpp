@@ -47,11 +47,12 @@ Swarm swarm_for(const PlanningOptions& options, const Model& model) {
 }
 
 // Lifetime is counted in frames per joule of equal batteries where none is stated.
-void even_batteries(Swarm& swarm) {
+bool even_batteries(Swarm& swarm) {
   const bool mains = std::none_of(swarm.devices.begin(), swarm.devices.end(),
                                   [](const Device& device) { return device.battery_j < kInfinity; });
-  if (!mains) return;
-  for (Device& device : swarm.devices) device.battery_j = 1;
+  for (Device& device : swarm.devices)
+    if (mains) device.battery_j = 1;
+  return mains;
 }
 
 }  // namespace
@@ -85,7 +86,7 @@ std::unique_ptr<PlanningJob> prepare_planning(const PlanningOptions& options, co
   job->request = read_request(job->model, options.devices > 0 ? Swarm{} : job->swarm);
   if (!options.objective.empty()) job->request.objective = &known(objective_catalog(), options.objective, "objective");
   if (!options.cost_model.empty()) job->request.model = &known(cost_model_catalog(), options.cost_model, "cost model");
-  if (std::string_view(job->request.objective->name) == "lifetime") even_batteries(job->swarm);
+  if (std::string_view(job->request.objective->name) == "lifetime") job->request.one_joule = even_batteries(job->swarm);
   job->request.time_limit_s = options.time_limit_s;
   job->request.stop = &watch_signals();
   std::vector<std::string> files = options.profiles;
