@@ -125,8 +125,16 @@ Solution solve_balance(const Problem& problem, const Goal& goal) {
   const int shares = static_cast<int>(problem.shares.size());
   several.min_stages = std::max(goal.min_stages, 2 - shares);
   Solution solution = BalanceSearch(problem, several).run();
-  if (!solution.stages.empty() || !solution.optimal || several.min_stages == goal.min_stages) return solution;
-  return BalanceSearch(problem, goal).run();
+  if (!solution.stages.empty() || several.min_stages == goal.min_stages) return solution;
+  // In one piece there is no balance, but a plan.
+  const bool proven = solution.optimal;
+  Goal one = goal;
+  one.max_stages = std::min(one.max_stages, 1);
+  solution = BalanceSearch(problem, one).run();
+  solution.value = 0;
+  solution.bound = proven ? 0 : 1;
+  solution.optimal = proven;
+  return solution;
 }
 
 }  // namespace cleave
