@@ -276,11 +276,12 @@ void Search::set_levels() {
 
 bool Search::is_over() const { return table_.labels.size() >= most_labels_ || deadline_.over(); }
 
-void Search::push_all(std::vector<Child>& children) {
+// `least`: the bound of what the children go on from, which holds for them, too.
+void Search::push_all(std::vector<Child>& children, double least) {
   for (const Child& child : children) {
     const std::int32_t index = table_.add(child.label);
     if (index < 0) continue;
-    open_.push_back({child.bound, index, child.label.position});
+    open_.push_back({std::max(child.bound, least), index, child.label.position});
     std::push_heap(open_.begin(), open_.end());
   }
   children.clear();
@@ -313,7 +314,7 @@ void Search::search_all() {
   constexpr int kOften = 2000;  // how many labels apart new levels are worth their time
   std::vector<Child> children;
   starts(children);
-  push_all(children);
+  push_all(children, root_);
   best_.optimal = true;
   best_.bound = root_;
   for (int count = 1; !open_.empty(); ++count) {
@@ -328,7 +329,7 @@ void Search::search_all() {
     std::pop_heap(open_.begin(), open_.end());
     open_.pop_back();
     expand(next, children);
-    push_all(children);
+    push_all(children, next.bound);
   }
 }
 

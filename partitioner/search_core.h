@@ -44,7 +44,7 @@ class Search {
   double rank(const Child& child) const;
   void search_all();
   void expand(const OpenLabel& next, std::vector<Child>& children);
-  void push_all(std::vector<Child>& children);
+  void push_all(std::vector<Child>& children, double least);
   bool is_over() const;
   bool is_last(const OpenLabel& next);
   void finish(const Label& last);
