@@ -132,6 +132,9 @@ void set_timing(const CascadePace& cascade, TrainingPlan& plan) {
   }
   // Nobody waits for those behind: an epoch is over when the first module has done its batches.
   plan.epoch_s = {static_cast<double>(plan.batches) * plan.modules.front().pace_s.value, estimate};
+  for (ModulePlan& module : plan.modules)
+    module.batches = static_cast<double>(plan.batches) *
+                     std::min(1.0, plan.modules.front().pace_s.value / std::max(module.pace_s.value, 1e-300));
 }
 
 // A device computes at one power and waits at the other, to the end of the epoch.

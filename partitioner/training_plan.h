@@ -30,6 +30,7 @@ struct ModulePlan {
   std::int64_t max_steps = 0;
   double steps = 0;             // that it will really do on a batch
   Figure pace_s;                // from one batch to the next
+  double batches = 0;           // of an epoch that it gets: fewer than all where a full buffer drops some
   double busy_share = 0;        // of this time
   double queue = 0;             // batches that wait, on average
   std::int64_t sent_bytes = 0;  // a batch, to the next module; 0 = nothing leaves the device

@@ -54,10 +54,15 @@ std::vector<std::vector<std::string>> training_rows(const Graph& graph, const Sw
 
 std::string training_summary(const Graph& graph, const Swarm& swarm, const TrainingPlan& plan) {
   const ModulePlan& slowest = plan.modules[static_cast<std::size_t>(plan.slowest)];
-  return fmt::format("{} sets the pace: a batch of {} every {}; an epoch of {} batch{} takes {} and {} J",
-                     who_sets_the_pace(graph, swarm, plan), plan.batch, in_time(slowest.pace_s), plan.batches,
-                     plan.batches == 1 ? "" : "es", in_time(plan.epoch_s),
-                     marked(plan.epoch_s, short_number(plan.joules)));
+  std::string text = fmt::format("{} sets the pace: a batch of {} every {}; an epoch of {} batch{} takes {} and {} J",
+                                 who_sets_the_pace(graph, swarm, plan), plan.batch, in_time(slowest.pace_s),
+                                 plan.batches, plan.batches == 1 ? "" : "es", in_time(plan.epoch_s),
+                                 marked(plan.epoch_s, short_number(plan.joules)));
+  for (const ModulePlan& module : plan.modules)
+    if (module.batches < 0.99 * static_cast<double>(plan.batches))
+      text += fmt::format("; {} gets only {} of the batches", graph.module(module.module).name,
+                          marked(module.pace_s, short_number(module.batches)));
+  return text;
 }
 
 }  // namespace cleave

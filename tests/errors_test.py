@@ -151,6 +151,14 @@ class Whole(unittest.TestCase):
         self.assertEqual(lines, [2, 5, 7, 8, 11, 12, 13, 13, 13, 14])
         self.expect("several.yaml", "several.yaml: 10 errors")
 
+    def test_errors_of_the_swarm_stand_among_the_others(self):
+        write(self.path("swarm.yaml"), "version: 1\ndevices:\n  a: {battery: 10Wh}\n  b: {cores: 0}\n  c: {}\n"
+              "links: {overrides: [{between: [a, b], bandwidth: 1Mbit/s}]}\n" + MODEL[11:] + "training: {batch: 0}\n")
+        self.expect("swarm.yaml", "swarm.yaml:3:16: error: a battery without power figures",
+                    "swarm.yaml:5:3: error: device 'c' has no link to any other device", "4 errors")
+        lines = [error["line"] for error in errors_of("swarm.yaml", self.folder)]
+        self.assertEqual(lines, [3, 4, 5, 11])
+
     def test_errors_of_all_files(self):
         write(self.path("a.yaml"), "version: 1\ninclude: [b.yaml]\nseed: x\n" + MODEL[11:])
         write(self.path("b.yaml"), "version: 1\ntraining: {bach: 1}\n")

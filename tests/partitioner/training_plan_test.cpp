@@ -118,6 +118,16 @@ TEST(TrainingPlan, AddsUpTheJoulesOfBusyAndWaiting) {
   EXPECT_DOUBLE_EQ(plan.joules, joules);
 }
 
+TEST(TrainingPlan, CountsTheBatchesThatAFullBufferDrops) {
+  const Cascade cascade = shipped({"training.mode=async", "training.buffer.when_full=drop_oldest"});
+  const TrainingPlan plan = cascade.plan();
+  EXPECT_NEAR(plan.modules[0].batches, 98, 1e-9);
+  EXPECT_NEAR(plan.modules[1].batches * plan.modules[1].pace_s.value, plan.epoch_s.value, 1e-9);
+  EXPECT_LT(plan.modules[1].batches, 98);
+  const std::string summary = training_summary(cascade.model.graph, cascade.swarm, plan);
+  EXPECT_NE(summary.find("m2 gets only ~"), std::string::npos) << summary;
+}
+
 TEST(TrainingPlan, OfLockstepDoesEveryStep) {
   for (const ModulePlan& module : shipped({"training.mode=lockstep"}).plan().modules) EXPECT_EQ(module.steps, 10);
 }
