@@ -71,9 +71,13 @@ Plan found_plan(const PlanningJob& job, const Options& options) {
 }
 
 Plan plan_for(const PlanningJob& job, const Options& options) {
-  if (!options.plan.empty()) return read_plan(options.plan, job.setting());
+  const bool wanted = !options.planning.objective.empty();
+  if (!options.plan.empty()) {
+    if (wanted) throw UserError("--objective is for finding a plan; --plan states one");
+    return read_plan(options.plan, job.setting());
+  }
   const DocNode* mode = find_path(job.model.reading.doc, "placement.mode");
-  const bool manual = mode != nullptr && mode->scalar == "manual" && options.planning.devices == 0;
+  const bool manual = mode != nullptr && mode->scalar == "manual" && options.planning.devices == 0 && !wanted;
   return manual ? manual_plan(job.model, job.setting()) : found_plan(job, options);
 }
 
@@ -132,7 +136,7 @@ const std::string& stopped_device(const Simulation& simulation) {
 std::string role_of(const Plan& plan, std::size_t stage) {
   const int share = plan.stages[stage].share;
   if (share >= 0) return fmt::format("share {}", share + 1);
-  int number = 1;
+  int number = plan.split ? 2 : 1;  // the shares are the first
   for (std::size_t i = 0; i < stage; ++i) number += plan.stages[i].share < 0 ? 1 : 0;
   return fmt::format("stage {}", number);
 }
@@ -161,12 +165,11 @@ std::string end_text(const Simulation& simulation) {
   const std::string& device = stopped_device(simulation);
   const std::string when = seconds_in_short(report.stopped_s);
   std::string text = report.end == SimEnd::battery_empty
-                         ? fmt::format("the battery of {} was empty after {}: ", device, when)
-                         : fmt::format("{} failed after {}: ", device, when);
-  text += fmt::format("{} frames done, {} of these after that; {} lost in it", with_blanks(report.done),
-                      report.done_after_stop, report.lost);
-  if (report.held > 0) text += fmt::format(", {} held before it", report.held);
-  return text + fmt::format("; nothing moved after {}\n", seconds_in_short(report.end_s));
+                         ? fmt::format("the battery of {} was empty after {}", device, when)
+                         : fmt::format("{} failed after {}", device, when);
+  text += fmt::format("; nothing moved after {}\n{} frames were done, {} of these after that; {} lost in it",
+                      seconds_in_short(report.end_s), with_blanks(report.done), report.done_after_stop, report.lost);
+  return text + (report.held > 0 ? fmt::format(", {} held before it\n", report.held) : "\n");
 }
 
 std::string text_of(const Simulation& simulation) {
@@ -177,8 +180,8 @@ std::string text_of(const Simulation& simulation) {
   const auto time = [&](double seconds) { return marked({1, estimate}, seconds_in_short(seconds)); };
   const auto joules = [&](double value) { return marked({1, estimate}, short_number(value)); };
   std::string text = fmt::format(
-      "{}: {} frames through {}, {}, jitter {:.3g} %, queues of {}, cost model {}\n\n", simulation.setting.graph.name,
-      with_blanks(how.frames), cards_text(simulation.setting.swarm, simulation.plan),
+      "{}: {} frames through {}, {}\njitter {:.3g} %, queues of {}, cost model {}\n\n", simulation.setting.graph.name,
+      with_blanks(how.frames), short_cards(simulation.setting.swarm, simulation.plan),
       how.interval_s > 0 ? short_number(1 / how.interval_s) + " frames/s" : "as fast as it goes", 100 * how.jitter,
       simulation.options.queue, simulation.setting.request.model->name);
   if (report.period_s > 0)
@@ -186,9 +189,9 @@ std::string text_of(const Simulation& simulation) {
                         marked({1, estimate}, short_number(1 / report.period_s)),
                         time(std::max(score.period_s, how.interval_s)));
   if (report.done > 0) {
-    text += fmt::format("latency  median {}, 95 % within {}, 99 % within {} (plan, one frame alone: {})\n",
-                        time(report.latency_p50_s), time(report.latency_p95_s), time(report.latency_p99_s),
-                        time(score.latency_s));
+    text +=
+        fmt::format("latency  median {}, 95 % {}, 99 % {} (plan, for a lone frame: {})\n", time(report.latency_p50_s),
+                    time(report.latency_p95_s), time(report.latency_p99_s), time(score.latency_s));
     text += fmt::format("joules   {} a frame, {} of them for work (plan: {})\n", joules(report.joules_per_frame),
                         joules(report.work_joules_per_frame), joules(score.joules));
   }
@@ -283,7 +286,8 @@ ExitCode simulate_command(const Options& options, const CommonOptions& common) {
 std::function<ExitCode()> declare_simulate(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->planning.file, "model file")->required()->type_name("FILE");
-  app.add_option("--plan", options->plan, "a saved plan; else the placement the model states, else the best one")
+  app.add_option("--plan", options->plan,
+                 "a saved plan; else the placement the model states, else the best by the objective")
       ->type_name("FILE");
   app.add_option("--frames", options->frames, "frames to run")
       ->check(CLI::Range(std::int64_t{1}, kMaxSimFrames))
