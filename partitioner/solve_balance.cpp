@@ -101,7 +101,7 @@ class BalanceSearch {
     Solution made;
     made.stages = best_;
     made.score = best_score_;
-    made.value = best_score_.devices < 2 ? 0 : best_score_.balance;  // a plan in one piece has none
+    made.value = best_.empty() ? 0 : best_score_.balance;
     made.bound = !proven ? 1 : steps_ ? std::min(1.0, made.value * better_) : made.value;
     made.optimal = proven && made.bound == made.value;
     return made;

@@ -6,7 +6,8 @@ import unittest
 
 from support import CliTest
 
-COMMANDS = ["init", "check", "show", "graph", "train", "run", "eval", "profile", "data", "schema", "completion", "version"]
+COMMANDS = ["init", "check", "show", "graph", "plan", "profile", "simulate", "train", "run", "eval", "data", "schema",
+            "completion", "version"]
 
 
 class Help(CliTest):

@@ -19,11 +19,15 @@ namespace {
 constexpr std::int64_t kSamples = 7;
 constexpr std::int64_t kBatch = 2;
 
+// The models that ship, and those of the examples: these are called model.yaml.
 std::vector<std::string> shipped_models() {
   std::vector<std::string> files;
   for (const char* folder : {"/graphs/models", "/examples"})
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::string(CLEAVE_SOURCE_DIR) + folder))
-      if (entry.path().extension() == ".yaml") files.push_back(entry.path().string());
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::string(CLEAVE_SOURCE_DIR) + folder)) {
+      const bool example = std::string(folder) == "/examples";
+      if (example ? entry.path().filename() == "model.yaml" : entry.path().extension() == ".yaml")
+        files.push_back(entry.path().string());
+    }
   return files;
 }
 
