@@ -59,7 +59,8 @@ ModulePlan work_of(const Graph& graph, const CostTable& costs, const TrainingReq
   plan.module = id;
   plan.device = index_of(id) < request.device_of.size() ? request.device_of[index_of(id)] : -1;
   const std::string& name = graph.module(id).name;
-  if (plan.device < 0) throw UserError(fmt::format("module '{}' has no device; name one in placement.map", name));
+  if (plan.device < 0 || at(plan.device) >= costs.row_of.size())
+    throw UserError(fmt::format("module '{}' has no device; name one in placement.map", name));
   if (moved_layers(graph, id, Part::body).empty() && moved_layers(graph, id, Part::head).empty())
     throw UserError(fmt::format("module '{}' has no weights to train", name));
   const std::vector<double> forward = whole_module(graph, id);

@@ -166,6 +166,8 @@ TEST(TrainingPlan, RefusesModulesWithoutDeviceOrPath) {
   Cascade cascade = shipped();
   cascade.request.device_of[2] = -1;
   EXPECT_EQ(error_of<UserError>([&] { cascade.plan(); }), "module 'm3' has no device; name one in placement.map");
+  cascade.request.device_of[2] = 5;  // there are five
+  EXPECT_NE(error_of<UserError>([&] { cascade.plan(); }).find("no device"), std::string::npos);
   cascade.request.device_of[2] = 2;
   cascade.swarm.links[1][2].bandwidth_bps = {0, false};
   EXPECT_EQ(error_of<UserError>([&] { cascade.plan(); }), "no link joins 'p8' and 'p4'");
