@@ -18,6 +18,10 @@ struct Position {
   std::vector<NodeId> crossing;     // nodes in it that nodes outside read: what travels if the graph is cut here
 };
 
+inline bool is_done(const Position& position, std::size_t node) {
+  return (position.done[node / 64] >> (node % 64) & 1U) != 0;
+}
+
 // In an order in which a contained one comes first; the first holds the input node alone, the last all nodes.
 struct Positions {
   std::vector<Position> all;

@@ -62,6 +62,13 @@ SplitFigures split_figures(const Setting& setting, const Numbers& numbers, const
 Subproblem problem_behind_split(const Setting& setting, const Numbers& numbers, const SplitFigures& figures,
                                 const std::vector<int>& devices);
 
+// Devices that are not taken, by what tells them apart.
+std::vector<DeviceKind> device_kinds(const Setting& setting, const std::vector<bool>& taken);
+// f32 in memory, whatever travels: a node's slots in the frames under way.
+std::int64_t slot_bytes(const PlanRequest& request, const TensorType& type);
+// The receive or send window of a cut: two frames, or twice what is under way on the fastest link (wire.md, "Flow").
+double window_bytes(const Swarm& swarm, double frame_bytes);
+LinkCost link_cost(const Swarm& swarm, int from, int to);
 // Seconds of the transfer of `bytes` between two devices; 0 for a device and itself, infinity without a path.
 double link_s(const Swarm& swarm, int from, int to, double bytes);
 // What a stage may hold on a device.

@@ -40,8 +40,6 @@ PlanGraph plan_graph(const Graph& graph, const Plan& plan) {
   return made;
 }
 
-bool is_done(const Position& position, std::size_t node) { return (position.done[node / 64] >> (node % 64) & 1U) != 0; }
-
 std::vector<NodeId> nodes_of(const PlanGraph& graph, const Positions& positions, const PlanStage& stage, bool joins) {
   std::vector<NodeId> nodes;
   for (std::size_t i = 1; i < graph.split.graph.nodes.size(); ++i) {

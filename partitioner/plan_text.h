@@ -35,6 +35,7 @@ std::string aligned_table(std::vector<std::string> titles, std::vector<std::stri
                           std::vector<std::vector<std::string>> rows, const std::vector<std::string>& marks, int width);
 
 std::string plan_table_text(const Setting& setting, const PlanTable& table, const TableOptions& options);
+std::string plan_csv(const Setting& setting, const PlanTable& table);
 nlohmann::ordered_json plan_to_json(const Setting& setting, const Plan& plan);
 
 }  // namespace cleave
