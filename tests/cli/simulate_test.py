@@ -79,6 +79,15 @@ class Simulate(SwarmTest):
         b = next(device for device in report["devices"] if device["device"] == "b")
         self.assertAlmostEqual(b["joules"], 1, delta=1e-6)
 
+    def test_a_saved_plan_is_run_as_it_was_found(self):
+        self.cleave("plan", self.model, "-o", "saved")
+        self.assertEqual(self.report("--plan", os.path.join("saved", "plan.yaml")), self.report())
+
+    def test_the_placement_a_model_states_is_run(self):
+        stated = "placement={mode: manual, map: {m1: b, m2: a}}"
+        self.assertEqual(self.report("--set", stated)["cards"], "b|a")
+        self.assertNotEqual(self.report("--set", stated, "--objective", "throughput")["cards"], "b|a")
+
     def test_tables_have_a_row_for_each_device(self):
         names = [device["device"] for device in self.report()["devices"]]
         rows = list(csv.DictReader(io.StringIO(self.cleave("simulate", self.model, "--format", "csv")[0])))
