@@ -3,14 +3,15 @@
 // set of earlier events known in advance, and happens at the maximum of their times; its end is that plus a duration.
 // Such recurrences in (max, +) are the discrete-event simulation itself, event for event: a heap of pending events
 // would only sort what the order of evaluation here already is (Baccelli et al. 1992, "Synchronization and Linearity",
-// ch. 2; Krivulin 1994 for tandems with blocking). So a frame costs a few maxima a stage and no heap. With receiving r,
-// start of computing b, its end c, sending from s to t, and queue size Q, of frame k at stage i:
+// ch. 2; Krivulin 1995, "A max-algebra approach to modeling and simulation of tandem queueing systems"). So a frame
+// costs a few maxima a stage and no heap. With receiving r, start of computing b, its end c, sending from s to t, and
+// queue size Q, of frame k at stage i:
 //
 //   r_i(k) = t_{i-1}(k)      of the last part, if several stages send; the source sends from when the frame is due
 //   b_i(k) = max(r_i(k), when the computing part is free)
 //   s_i(k) = max(c_i(k), t_i(k-1), r_{i+1}(k-1), b_{i+1}(k-Q), turn)
 //
-// (with a lead l, the last two maxima are of s_i(k) + l, when the rest begins).
+// Where the first of a transfer does not need the receiver (`lead_s`), the receiver's terms hold for the rest of it.
 // The computing part is free again at s_i(k-1) (blocking after service: a frame that cannot leave stays where it is),
 // or at t_i(k-1) where computing and sending exclude each other. `turn` is for a device that cannot receive and send at
 // once: it does so alternately. It sends frame k before it receives k+1 if that all fits into one period, else after it
