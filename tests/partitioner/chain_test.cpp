@@ -2,6 +2,7 @@
 #include "partitioner/chain.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <gtest/gtest.h>
 
@@ -141,6 +142,27 @@ TEST(ChainReach, FindsPlansForMoreKindsThanItCanTryAll) {
   EXPECT_EQ(found.stages.size(), 24U);
   EXPECT_EQ(evaluate(problem, found.stages).period_s, 10);
   EXPECT_TRUE(question.find(uniform_limits(problem, 9.9), Deadline(Goal{})).stages.empty());
+}
+
+TEST(ChainReach, ProvesThePeriodOfMoreKindsThanItCanTryAllWhereTheBoundIsMet) {
+  const Problem problem = nearly_equal_devices(241, 24);
+  const Solution solution = objective_catalog().front().solve(problem, {});
+  EXPECT_EQ(solution.score.period_s, 11);
+  EXPECT_TRUE(solution.optimal);
+  EXPECT_EQ(solution.bound, solution.value);
+}
+
+TEST(ChainReach, BoundsThePeriodOfMoreKindsThanItCanTryAll) {
+  Problem problem = nearly_equal_devices(200, 24);
+  for (std::vector<double>& done : problem.done_s)
+    for (double& seconds : done) seconds = std::pow(seconds, 1.2);
+  Goal goal;
+  goal.time_limit_s = 0.2;
+  const Solution solution = objective_catalog().front().solve(problem, goal);
+  EXPECT_EQ(solution.value, 1 / evaluate(problem, solution.stages).period_s);
+  EXPECT_GE(solution.bound, solution.value);
+  EXPECT_LT(gap_of(solution), 0.1);
+  EXPECT_LE(solution.bound, 24 / problem.done_s.front().back() * 1.001);
 }
 
 TEST(ChainReach, IsHonestWhenItLeavesOutCombinations) {
