@@ -102,8 +102,8 @@ std::vector<Bits> containment(const Walk& walk) {
 
 std::optional<Positions> down_sets(const Graph& graph, int limit) {
   const std::size_t nodes = graph.nodes.size();
-  const auto most = static_cast<std::size_t>(std::max(limit, 0));
-  if (nodes > most) return std::nullopt;  // there is one of each size at least
+  const auto most = static_cast<std::size_t>(limit);
+  if (limit < 0 || nodes > most) return std::nullopt;  // there is one of each size at least
   Walk walk{graph, std::vector<std::vector<NodeId>>(nodes), {}, {}, {}, {}};
   for (std::size_t node = 0; node < nodes; ++node)
     for (const NodeId input : graph.nodes[node].inputs)

@@ -26,8 +26,6 @@
 #include "partitioner/search.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <utility>
 
 #include "partitioner/search_coarse.h"
@@ -38,7 +36,6 @@ namespace cleave {
 namespace {
 
 constexpr double kRounding = 1e-12;
-constexpr std::size_t kQuick = 4, kWide = 16;  // beams
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -125,227 +122,19 @@ void Search::consider(const Stages& stages) {
   best_.value = value;
 }
 
-namespace {
-
-// A partial plan, and how it ranks among others that end at the same position: less is better.
-struct Ranked {
-  Child child;
-  double rank = 0;
-};
-
-// Adds to the best `width`, one for the same devices.
-void insert(std::vector<Ranked>& kept, const Ranked& added, std::size_t width) {
-  const auto before = [](const Ranked& a, const Ranked& b) {
-    return a.rank != b.rank ? a.rank < b.rank : a.child.label.stages < b.child.label.stages;
-  };
-  if (kept.size() == width && !before(added, kept.back())) return;
-  const Label& label = added.child.label;
-  const auto same = std::find_if(kept.begin(), kept.end(), [&](const Ranked& other) {
-    return other.child.label.used == label.used && other.child.label.kind == label.kind;
-  });
-  if (same != kept.end()) {
-    if (!before(added, *same)) return;
-    kept.erase(same);
-  }
-  if (kept.size() == width) kept.pop_back();
-  kept.insert(std::upper_bound(kept.begin(), kept.end(), added, before), added);
-}
-
-}  // namespace
-
-// Where any plan is welcome, those that leave most to the other devices are likely to find an end.
-double Search::rank(const Child& child) const {
-  if (by_slack_) return -capacities_.slack(table_.sets, child.label);
-  return extras_.any() ? child.label.charged + left(extras_.to_go, child.label) : child.bound;
-}
-
-// From position to position, goes on with the `width` best partial plans that end there.
-void Search::beam(std::size_t width) {
-  constexpr std::size_t kAlways = 10000;  // so many stages are quicker than anyone's limit
-  std::vector<std::vector<Ranked>> ended(at(problem_.positions));
-  std::vector<Child> children;
-  std::vector<Ranked> begun;
-  for (int position = 0; position < problem_.last(); ++position) {
-    if (table_.labels.size() > kAlways && deadline_.over()) break;
-    if (position == 0) starts(children);
-    for (const Ranked& one : ended[at(position)]) {
-      table_.labels.push_back(one.child.label);
-      add_hops(one.child.label, static_cast<std::int32_t>(table_.labels.size()) - 1, children);
-    }
-    begun.clear();
-    for (const Child& child : children) insert(begun, {child, rank(child)}, width);
-    children.clear();
-    for (const Ranked& one : begun) {
-      double above = 0;
-      table_.labels.push_back(one.child.label);
-      add_stages(static_cast<std::int32_t>(table_.labels.size()) - 1, -kInfinity, kInfinity, children, &above);
-    }
-    for (const Child& child : children) insert(ended[at(child.label.position)], {child, rank(child)}, width);
-    children.clear();
-  }
-  table_.labels.clear();
-}
-
-// Where a latency limit leaves the beam without a plan, that of the least latency is one. False: there is none.
-bool Search::find_any() {
-  constexpr std::size_t kMostLabels = 200000;
-  if (goal_.latency_limit_s == kInfinity || what_ == Minimise::latency || !best_.stages.empty()) return true;
-  Goal rest = goal_;
-  rest.time_limit_s = deadline_.left_s() / 2;
-  rest.latency_limit_s = kInfinity;  // it would only keep the beam from a first plan
-  const Solution quickest = Search(problem_, Minimise::latency, rest, period_limit_s_, kMostLabels).run();
-  if (!quickest.stages.empty()) consider(quickest.stages);
-  return !best_.stages.empty() || !quickest.optimal || quickest.score.latency_s <= goal_.latency_limit_s;
-}
-
-void Search::improve_bound() {
-  double latency_s = goal_.latency_limit_s - start_latency_s_;
-  if (what_ == Minimise::latency || latency_s <= 0) latency_s = kInfinity;  // it has no price
-  extras_ = raise_bound(rows_, prices_, goal_, deadline_, latency_s, best_.value - start_cost_);
-  press_latency();
-  if (extras_.any()) root_ = std::max(root_, extras_.bound + start_cost_);
-}
-
-// Plans that keep a latency limit are found where latency costs a little more than its price in the bound.
-void Search::press_latency() {
-  if (!extras_.any() || extras_.latency <= 0) return;
-  Extras best = extras_;
-  const double price = best.latency;
-  for (const double factor : {1.0, 1.5, 2.5, 4.0, 8.0}) {
-    if (deadline_.over()) break;
-    const double latency = factor * price;
-    const double value = best_.value - start_cost_ + latency * (best_.score.latency_s - start_latency_s_);
-    extras_ = raise_bound(rows_, with_latency(problem_, prices_, latency), goal_, deadline_, kInfinity,
-                          best_.stages.empty() ? kInfinity : value);
-    if (!extras_.any()) break;
-    const double refund = latency * (goal_.latency_limit_s - start_latency_s_);
-    extras_.refund += refund;
-    extras_.bound -= refund;
-    extras_.latency = latency;
-    if (extras_.bound > best.bound) best = extras_;
-    beam(kWide);
-  }
-  extras_ = std::move(best);
-}
-
-// What is left of the time goes into beams, each twice as wide as the one before.
-Solution Search::widen() {
-  constexpr std::size_t kFirst = 32, kLast = 1024;
-  table_.labels.clear();
-  for (std::size_t width = kFirst; width <= kLast && !deadline_.over() && best_.bound < best_.value; width *= 2) {
-    if (what_ == Minimise::period && best_.value < kInfinity) {
-      set_levels();
-      ceiling_ = best_.value;
-      by_slack_ = true;
-    }
-    beam(width);
-  }
-  best_.optimal = best_.bound >= best_.value - rounding();
-  best_.bound = std::min(best_.bound, best_.value);
-  return best_;
-}
-
-// Halves the gap again and again: a level that the devices cannot keep together raises the bound, a plan below it
-// lowers the value, and where the beam finds none, that proves nothing.
-void Search::narrow_period(std::size_t width) {
-  constexpr int kRounds = 14;
-  constexpr double kNarrow = 1e-3;
-  double tried = root_;
-  for (int round = 0; round < kRounds && !deadline_.over() && tried < best_.value * (1 - kNarrow); ++round) {
-    if (best_.stages.empty() && tried <= 0) break;
-    level_s_ = best_.stages.empty() ? 2 * tried : (tried + best_.value) / 2;
-    capacities_ = Capacities(rows_, {level_s_});
-    std::vector<Child> children;
-    ceiling_ = level_s_;
-    by_slack_ = true;
-    starts(children);
-    if (children.empty()) root_ = level_s_;
-    else beam(width);
-    ceiling_ = kInfinity;
-    by_slack_ = false;
-    if (best_.value >= level_s_) tried = level_s_;
-  }
-  set_levels();
-}
-
-void Search::set_levels() {
-  if (best_.stages.empty()) capacities_ = Capacities(rows_, {kInfinity});
-  else capacities_ = Capacities(rows_, levels_between(problem_, root_, best_.value));
-  level_s_ = best_.value;
-}
-
-bool Search::is_over() const { return table_.labels.size() >= most_labels_ || deadline_.over(); }
-
-// `least`: the bound of what the children go on from, which holds for them, too.
-void Search::push_all(std::vector<Child>& children, double least) {
-  for (const Child& child : children) {
-    const std::int32_t index = table_.add(child.label);
-    if (index < 0) continue;
-    open_.push_back({std::max(child.bound, least), index, child.label.position});
-    std::push_heap(open_.begin(), open_.end());
-  }
-  children.clear();
-}
-
-void Search::expand(const OpenLabel& next, std::vector<Child>& children) {
-  Label& label = table_.labels[at(next.label)];
-  if (label.beaten || is_hopeless(label, next.bound)) return;
-  if (!label.expanded && table_.is_beaten(next.label)) return;
-  if (label.ended) return add_hops(label, next.label, children);
-  // A few at a time: as far as an eighth of what the best plan leaves open.
-  const double width = best_.value < kInfinity ? (best_.value - root_) / 8 : std::abs(next.bound) / 8;
-  const double least = label.expanded ? next.bound : -kInfinity;
-  double above = kInfinity;
-  label.expanded = true;
-  add_stages(next.label, least, next.bound + width, children, &above);
-  if (above == kInfinity) return;
-  open_.push_back({above, next.label, next.position});
-  std::push_heap(open_.begin(), open_.end());
-}
-
-// True when no open label leads to a better plan, nor (unless there are too many) to one that is as good but simpler.
-bool Search::is_last(const OpenLabel& next) {
-  constexpr int kMostTies = 50000;
-  if (next.bound > best_.value + rounding()) return true;
-  return next.bound >= best_.value - rounding() && ++ties_ > kMostTies;
-}
-
-void Search::search_all() {
-  constexpr int kOften = 2000;  // how many labels apart new levels are worth their time
-  std::vector<Child> children;
-  starts(children);
-  push_all(children, root_);
-  best_.optimal = true;
-  best_.bound = root_;
-  for (int count = 1; !open_.empty(); ++count) {
-    const OpenLabel next = open_.front();
-    if (is_last(next)) return;
-    if (count % 64 == 1 && is_over()) {
-      best_.optimal = next.bound >= best_.value - rounding();
-      best_.bound = std::max(best_.bound, next.bound);
-      return;
-    }
-    if (prices_.longest && count % kOften == 0 && best_.value < level_s_) set_levels();
-    std::pop_heap(open_.begin(), open_.end());
-    open_.pop_back();
-    expand(next, children);
-    push_all(children, next.bound);
-  }
-}
-
 Solution Search::run() {
   best_.bound = start_cost_;
   if (start_latency_s_ > goal_.latency_limit_s) root_ = kInfinity;
   if (root_ < kInfinity && !prepare()) return best_;
-  if (root_ < kInfinity) beam(kQuick);
+  if (root_ < kInfinity) beam(kQuickBeam);
   by_slack_ = root_ < kInfinity && best_.stages.empty();
-  if (by_slack_) beam(kQuick);
+  if (by_slack_) beam(kQuickBeam);
   by_slack_ = false;
   if (!find_any()) root_ = kInfinity;
   if (root_ < kInfinity && !(best_.value <= root_ * (1 + kRounding)) && !deadline_.over()) {
     if (what_ != Minimise::period) improve_bound();
-    if (what_ == Minimise::period) narrow_period(kQuick);
-    else beam(kWide);
+    if (what_ == Minimise::period) narrow_period(kQuickBeam);
+    else beam(kWideBeam);
   }
   if (root_ < kInfinity) search_all();
   else best_.optimal = true;

@@ -2,25 +2,13 @@
 // pay behind a partial plan when devices may be used again and again.
 #pragma once
 
-#include <chrono>
 #include <span>
 #include <vector>
 
 #include "partitioner/search.h"
+#include "partitioner/search_deadline.h"
 
 namespace cleave {
-
-// When to stop: the time limit, counted from when this was made, or the goal's flag.
-class Deadline {
- public:
-  explicit Deadline(const Goal& goal);
-  bool over() const;
-  double left_s() const;  // not below 0
-
- private:
-  std::chrono::steady_clock::time_point end_;
-  const std::atomic<bool>* stop_;
-};
 
 // The stages of one kind from one position on.
 struct StageEnd {
@@ -73,6 +61,9 @@ class StageRows {
   double size_ = 0;
 };
 
+// Whether a stage may be next to one of `other`: of its own kind only if there are two.
+bool can_follow(const Problem& problem, int kind, int other);
+
 // What a plan costs, as prices of its parts. `longest`: the cost is the longest busy time, and the prices count not.
 struct Prices {
   bool longest = false;
@@ -81,6 +72,10 @@ struct Prices {
   std::vector<double> stage;    // [kind]: of using a device
   std::vector<double> entry;    // [kind]: of starting on it; infinity = it cannot be first
 };
+
+double sum_of(const Prices& prices, double a, double b);  // or the longer of the two
+double hop_price(const Prices& prices, int kind, double transfer_seconds);
+double stage_price(const StageRows& rows, const Prices& prices, int kind, int from, const StageEnd& end);
 
 Prices prices_of(const Problem& problem, Minimise what, double period_limit_s);
 // A stage each, and nothing else.

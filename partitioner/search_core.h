@@ -1,4 +1,6 @@
-// The best-first search itself; search.cpp runs it, search_grow.cpp makes the successors of a partial plan.
+// The best-first search itself. search.cpp runs it; search_beam.cpp finds first plans, search_narrow.cpp raises the
+// bound before anything is chosen, search_open.cpp follows the labels, search_grow.cpp makes their successors and
+// search_judge.cpp says which of these are worth it.
 #pragma once
 
 #include <vector>
@@ -24,6 +26,8 @@ struct OpenLabel {
     return bound != other.bound ? bound > other.bound : position < other.position;
   }
 };
+
+inline constexpr std::size_t kQuickBeam = 4, kWideBeam = 16;
 
 class Search {
  public:

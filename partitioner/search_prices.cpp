@@ -54,4 +54,25 @@ double constant_cost(const Problem& problem, Minimise what, const Goal& goal) {
   return what == Minimise::latency ? latency : joules;
 }
 
+double stage_price(const StageRows& rows, const Prices& prices, int kind, int from, const StageEnd& end) {
+  if (prices.longest) return rows.least_busy_s(kind, from, end);
+  return end.compute_s * prices.compute[at(kind)] + prices.stage[at(kind)];
+}
+
+double hop_price(const Prices& prices, int kind, double transfer_seconds) {
+  return prices.longest ? transfer_seconds : transfer_seconds * prices.send[at(kind)];
+}
+
+double sum_of(const Prices& prices, double a, double b) { return prices.longest ? std::max(a, b) : a + b; }
+
+Prices with_latency(const Problem& problem, Prices prices, double latency) {
+  if (latency <= 0) return prices;
+  for (std::size_t k = 0; k < problem.kinds.size(); ++k) {
+    prices.compute[k] += latency;
+    prices.send[k] += latency;
+    prices.entry[k] += latency * problem.entry_s[k];
+  }
+  return prices;
+}
+
 }  // namespace cleave
