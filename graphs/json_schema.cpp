@@ -162,7 +162,7 @@ class SchemaWriter {
 };
 
 std::string kind_text(const FieldDef& field) {
-  const std::string words = field.words == nullptr ? "" : field.words;
+  std::string words = field.words == nullptr ? "" : field.words;
   const auto with_words = [&](const std::string& kind) { return words.empty() ? kind : kind + " or " + words; };
   switch (field.kind) {
     case Kind::integer: return with_words("whole number");

@@ -22,7 +22,7 @@ struct Packing {
     int begin = 0;
     for (const int count : counts) {
       shift.push_back(begin);
-      width.push_back(std::bit_width(static_cast<unsigned>(count)));
+      width.push_back(static_cast<int>(std::bit_width(static_cast<unsigned>(count))));
       begin += width.back();
     }
   }

@@ -24,7 +24,7 @@ bool Finder::keeps(const StageLimits& limits, const Stages& stages) const {
 }
 
 Found Finder::find(const StageLimits& limits) {
-  const Found found = reach_.find(limits, deadline_);
+  Found found = reach_.find(limits, deadline_);
   if (found.stages.empty() || keeps(limits, found.stages)) return found;
   if (fastest_steps(problem_, goal_) > kMostSteps) return {{}, true};
   return fastest(problem_, limits, goal_, deadline_);

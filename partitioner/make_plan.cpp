@@ -16,14 +16,14 @@ constexpr const char* kPinnedElsewhere = "a pinned layer would run elsewhere";
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-PlanStage share_stage(const Setting& setting, const PlanParts& found, std::size_t i) {
+PlanStage share_stage(const Setting& setting, const SplitFigures& figures, std::size_t i, int device) {
   PlanStage stage;
-  stage.device = found.shares[i];
+  stage.device = device;
   stage.share = static_cast<int>(i);
-  stage.to = found.figures->at;
-  stage.compute_s = found.figures->seconds[i][at(setting.costs.row_of[at(stage.device)])];
-  stage.work = found.figures->work[i];
-  stage.memory_bytes = found.figures->memory_bytes[i];
+  stage.to = figures.at;
+  stage.compute_s = figures.seconds[i][at(setting.costs.row_of[at(stage.device)])];
+  stage.work = figures.work[i];
+  stage.memory_bytes = figures.memory_bytes[i];
   return stage;
 }
 
@@ -112,8 +112,11 @@ Plan plan_of(const Setting& setting, const Numbers& numbers, const Subproblem& s
   Plan plan;
   plan.score = found.score;
   plan.value = setting.request.objective->value(found.score);
-  if (found.figures != nullptr) plan.split = found.figures->spec;
-  for (std::size_t i = 0; i < found.shares.size(); ++i) plan.stages.push_back(share_stage(setting, found, i));
+  if (found.figures != nullptr) {
+    plan.split = found.figures->spec;
+    for (std::size_t i = 0; i < found.shares.size(); ++i)
+      plan.stages.push_back(share_stage(setting, *found.figures, i, found.shares[i]));
+  }
   std::vector<std::size_t> used(sub.problem.kinds.size());
   for (std::size_t i = 0; i < found.stages.size(); ++i) {
     const Stage& stage = found.stages[i];

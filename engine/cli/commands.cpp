@@ -17,6 +17,8 @@ std::function<ExitCode()> declare_init(CLI::App& app, const CommonOptions& commo
 std::function<ExitCode()> declare_check(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_graph(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_plan(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_simulate(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_train(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
@@ -40,6 +42,18 @@ constexpr CommandDef kCommands[] = {
     {"graph", "Draws the graph of a model.",
      "cleave graph model.yaml\ncleave graph model.yaml --format svg > model.svg", "ascii|dot|svg|json",
      "3 model not valid", "--out", declare_graph},
+    {"plan", "Prints what every cut and split of a network over the devices would cost, and the best plan.",
+     "cleave plan model.yaml --objective lifetime --why g2:2\ncleave plan model.yaml --devices 4 --preset "
+     "raspberry-pi-5-8gb",
+     "text|json|csv|md", "3 model or profile not valid, 4 no placement fits", nullptr, declare_plan},
+    {"profile", "Measures what each node and each segment of a network takes on this machine, for the planner.",
+     "cleave profile model.yaml\ncleave profile model.yaml --device raspberry-pi-3b --batch 8 --output pi.yaml",
+     "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C with what was measured written", "--out",
+     declare_profile, 1},
+    {"simulate", "Runs a plan in simulation: queues, jitter, batteries, a device that fails.",
+     "cleave simulate model.yaml --jitter 10% --gantt timeline.svg\ncleave simulate model.yaml --fail b@2s --frames "
+     "200",
+     "text|json|csv|md", "3 model or plan not valid, 4 no placement fits", "--out", declare_simulate},
     {"train", "Trains a model's modules by Metropolis-Hastings and scores them on the test set.",
      "cleave train model.yaml --set training.epochs=5\ncleave train model.yaml --dry-run", "text|json|csv|md",
      "3 model or weights not valid, 130 stopped by Ctrl-C with the weights written", nullptr, declare_train},
@@ -50,10 +64,6 @@ constexpr CommandDef kCommands[] = {
     {"eval", "Scores a model on labelled data: accuracy of every module, and what early exits save.",
      "cleave eval model.yaml --weights last.safetensors\ncleave eval model.yaml --exit max_probability=0.9",
      "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", "--out", declare_eval},
-    {"profile", "Measures what each node and each segment of a network takes on this machine, for the planner.",
-     "cleave profile model.yaml\ncleave profile model.yaml --device raspberry-pi-3b --batch 8 --output pi.yaml",
-     "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C with what was measured written", "--out",
-     declare_profile, 1},
     {"data", "Lists the data sets cleave knows and where they were found, or reads and checks them.",
      "cleave data list\ncleave data check fashion_mnist", "text|json|csv|md", "6 a data set is damaged", "--set|--out",
      declare_data},

@@ -53,25 +53,6 @@ void lock_plan(const PlanningJob& job, const Plan& plan, const std::string& file
   log.info(fmt::format("placement written into {}", file));
 }
 
-bool is_manual(const PlanningJob& job, const Options& options) {
-  const DocNode* mode = find_path(job.model.reading.doc, "placement.mode");
-  return options.planning.devices == 0 && mode != nullptr && mode->scalar == "manual";
-}
-
-// The placement the model states is the plan, whatever would be better; the table says by how much.
-void add_stated_plan(const PlanningJob& job, PlanTable& table) {
-  Plan stated = manual_plan(job.model, job.setting());
-  if (!stated.is_feasible()) {
-    table.reason = fmt::format("the placement it states: {}", stated.misfit);
-    table.chosen = -1;
-    return;
-  }
-  stated.bound = table.chosen >= 0 ? table.plan().bound : stated.value;
-  stated.optimal = !is_better(*job.request.objective, stated.bound, stated.value);
-  table.rows.push_back(std::move(stated));
-  table.chosen = static_cast<int>(table.rows.size()) - 1;
-}
-
 // A cascade trains with one module a device: the map's, else in the order of the devices.
 bool is_trainable(const PlanningJob& job) {
   const Graph& graph = job.model.graph;
@@ -127,15 +108,11 @@ ExitCode plan_command(const Options& options, const CommonOptions& common) {
   if (!options.why.empty() && common.format != "text") throw UserError("--why is text only");
   const std::unique_ptr<PlanningJob> job = prepare_planning(options.planning, common);
   const Setting setting = job->setting();
-  PlanTable table = partition(job->model.graph, job->swarm, job->costs, job->request);
-  if (is_manual(*job, options)) add_stated_plan(*job, table);
-  else if (table.chosen >= 0) name_nodes(setting, table.rows[static_cast<std::size_t>(table.chosen)]);
+  const PlanTable table = planned(*job);
   std::string text = text_of(setting, table, options, common.format);
   if (common.format == "text" && options.why.empty() && is_trainable(*job)) text += training_text(*job);
   print_result(text);
-  if (table.chosen < 0)
-    throw UserError(fmt::format("{}: no placement fits\n{}", options.planning.file, table.reason),
-                    ExitCode::no_placement);
+  refuse_no_plan(table, options.planning.file);
   if (!common.out_dir.empty()) save_plan(setting, table.plan(), common.out_dir, log);
   if (options.lock) lock_plan(*job, table.plan(), options.planning.file, log);
   return ExitCode::done;

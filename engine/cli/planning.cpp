@@ -9,6 +9,7 @@
 #include "engine/cli/samples.h"
 #include "engine/cli/stop.h"
 #include "ops/core/catalog.h"
+#include "partitioner/plan_file.h"
 
 namespace cleave {
 
@@ -55,6 +56,25 @@ bool even_batteries(Swarm& swarm) {
   return mains;
 }
 
+bool is_manual(const PlanningJob& job) {
+  const DocNode* mode = find_path(job.model.reading.doc, "placement.mode");
+  return job.obeys_map && mode != nullptr && mode->scalar == "manual";
+}
+
+// The placement the model states is the plan, whatever would be better; the table says by how much.
+void add_stated_plan(const PlanningJob& job, PlanTable& table) {
+  Plan stated = manual_plan(job.model, job.setting());
+  if (!stated.is_feasible()) {
+    table.reason = fmt::format("the placement it states: {}", stated.misfit);
+    table.chosen = -1;
+    return;
+  }
+  stated.bound = table.chosen >= 0 ? table.plan().bound : stated.value;
+  stated.optimal = !is_better(*job.request.objective, stated.bound, stated.value);
+  table.rows.push_back(std::move(stated));
+  table.chosen = static_cast<int>(table.rows.size()) - 1;
+}
+
 }  // namespace
 
 void add_planning_options(CLI::App& app, PlanningOptions& options) {
@@ -82,6 +102,7 @@ std::unique_ptr<PlanningJob> prepare_planning(const PlanningOptions& options, co
   job->model = load_model(options.file, common);
   if (!job->model.reading.spec.has_network)
     throw UserError(fmt::format("{} has no network: there is nothing to place", options.file));
+  job->obeys_map = options.devices == 0 && options.objective.empty();
   job->swarm = swarm_for(options, job->model);
   job->request = read_request(job->model, options.devices > 0 ? Swarm{} : job->swarm);
   if (!options.objective.empty()) job->request.objective = &known(objective_catalog(), options.objective, "objective");
@@ -108,6 +129,18 @@ std::unique_ptr<PlanningJob> prepare_planning(const PlanningOptions& options, co
     }
   }
   return job;
+}
+
+PlanTable planned(const PlanningJob& job) {
+  PlanTable table = partition(job.model.graph, job.swarm, job.costs, job.request);
+  if (is_manual(job)) add_stated_plan(job, table);
+  else if (table.chosen >= 0) name_nodes(job.setting(), table.rows[static_cast<std::size_t>(table.chosen)]);
+  return table;
+}
+
+void refuse_no_plan(const PlanTable& table, const std::string& file) {
+  if (table.chosen < 0)
+    throw UserError(fmt::format("{}: no placement fits\n{}", file, table.reason), ExitCode::no_placement);
 }
 
 }  // namespace cleave

@@ -25,6 +25,7 @@ void add_planning_options(CLI::App& app, PlanningOptions& options);
 // Everything a plan is made from. Not to be moved: `setting` refers to the rest.
 struct PlanningJob {
   Model model;
+  bool obeys_map = true;  // false: other devices or another objective were asked for than the model states
   Swarm swarm;
   std::vector<Profile> profiles;
   CostTable costs;
@@ -36,5 +37,10 @@ struct PlanningJob {
 // Reads and checks. Throws UserError (ModelError for mistakes in files) with what is wrong; Ctrl-C ends a search early
 // with the best plan so far.
 std::unique_ptr<PlanningJob> prepare_planning(const PlanningOptions& options, const CommonOptions& common);
+
+// Returns the table with the plan chosen: what `mode: manual` states, else the best. Its nodes are named.
+PlanTable planned(const PlanningJob& job);
+// Throws UserError (ExitCode::no_placement) with the reason when nothing was chosen.
+void refuse_no_plan(const PlanTable& table, const std::string& file);
 
 }  // namespace cleave

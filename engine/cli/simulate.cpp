@@ -62,23 +62,14 @@ double seconds_of(const std::string& text) {
   return quantity_of(bare ? text + "s" : text, kFailAt);
 }
 
-Plan found_plan(const PlanningJob& job, const Options& options) {
-  PlanTable table = partition(job.model.graph, job.swarm, job.costs, job.request);
-  if (table.chosen < 0)
-    throw UserError(fmt::format("{}: no placement fits\n{}", options.planning.file, table.reason),
-                    ExitCode::no_placement);
-  return table.plan();
-}
-
 Plan plan_for(const PlanningJob& job, const Options& options) {
-  const bool wanted = !options.planning.objective.empty();
-  if (!options.plan.empty()) {
-    if (wanted) throw UserError("--objective is for finding a plan; --plan states one");
-    return read_plan(options.plan, job.setting());
+  if (options.plan.empty()) {
+    const PlanTable table = planned(job);
+    refuse_no_plan(table, options.planning.file);
+    return table.plan();
   }
-  const DocNode* mode = find_path(job.model.reading.doc, "placement.mode");
-  const bool manual = mode != nullptr && mode->scalar == "manual" && options.planning.devices == 0 && !wanted;
-  return manual ? manual_plan(job.model, job.setting()) : found_plan(job, options);
+  if (!options.planning.objective.empty()) throw UserError("--objective is for finding a plan; --plan states one");
+  return read_plan(options.plan, job.setting());
 }
 
 // The batteries the file states: for the objective `lifetime`, planning may have assumed equal ones.
@@ -88,7 +79,8 @@ void use_stated_batteries(const PlanningJob& job, const Options& options, Simula
   bool any = false;
   for (SimStage& stage : simulation.pipeline.stages) {
     const int device = find_device(stated, stage.device);
-    stage.battery_j = device < 0 ? kInfinity : stated.devices[static_cast<std::size_t>(device)].battery_j;
+    stage.battery_j = kInfinity;
+    if (device >= 0) stage.battery_j = stated.devices[static_cast<std::size_t>(device)].battery_j;
     any = any || stage.battery_j < kInfinity;
   }
   if (!any) throw UserError("--batteries: no device of the plan has one; state it, as in `battery: 20Wh`");

@@ -123,7 +123,8 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
 }
 
 // Packed: [0] the kernel as above with the scale multiplied in, [1] the bias [group][row], zeros when there is none.
-PackedWeights pack(const Params& params, std::span<const TensorType> inputs, LayerWeights weights) {
+PackedWeights pack(const Params& params, std::span<const TensorType> inputs,
+                   LayerWeights weights) {  // NOLINT(performance-unnecessary-value-param): as OpDef has it
   const Convolution conv = geometry(params, inputs.front().shape);
   const LayerArrays layer = layer_arrays(weights, has_bias(params));
   std::vector<float> kernel(static_cast<std::size_t>(conv.groups * conv.taps() * conv.row));

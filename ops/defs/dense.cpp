@@ -74,7 +74,9 @@ void forward(const ForwardArgs& args) {
     const Eigen::Map<const Eigen::VectorXf> x(args.inputs.front().sample(i), inputs);
     Eigen::Map<Eigen::VectorXf> y(units == 1 ? pair.data() : args.output.sample(i), rows);
     y = bias;
+#ifndef __clang_analyzer__  // it takes Eigen's packets for uninitialised
     y.noalias() += kernel * x;
+#endif
     if (units == 1) *args.output.sample(i) = pair[0];
   }
 }

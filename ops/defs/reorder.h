@@ -2,6 +2,7 @@
 // their axes (channel, row, column). For vectors both are the same.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <numeric>
 
@@ -35,6 +36,7 @@ struct Recounted {
   Range computed, input;
 };
 inline Recounted recount(std::int64_t from_pixels, std::int64_t to_pixels, Range wanted) {
+  assert(from_pixels > 0 && to_pixels > 0);
   const std::int64_t step = std::lcm(from_pixels, to_pixels);
   const Range values{wanted.from * to_pixels / step * step, (wanted.to * to_pixels + step - 1) / step * step};
   return {{values.from / to_pixels, values.to / to_pixels}, {values.from / from_pixels, values.to / from_pixels}};

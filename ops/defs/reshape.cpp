@@ -23,7 +23,7 @@ TensorType infer(const Params& params, std::span<const TensorType> inputs) {
   const Shape shape = params.integers("shape");
   if (shape.size() != 1 && shape.size() != 3)
     throw OpError(fmt::format("shape must have 1 or 3 sizes, got {}", shape.size()));
-  const TensorType output = output_type(input.dtype, shape);
+  TensorType output = output_type(input.dtype, shape);
   if (element_count(shape) != element_count(input.shape))
     throw OpError(fmt::format("cannot make {} ({} values) of {} ({} values)", to_text(shape), element_count(shape),
                               to_text(input.shape), element_count(input.shape)));

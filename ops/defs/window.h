@@ -71,9 +71,9 @@ inline WindowPart part_of(const WindowAxis& axis, Range wanted) {
     const Range reach{axis.start(wanted.from), axis.start(wanted.to - 1) + axis.size};
     const Range input{std::max<std::int64_t>(reach.from, 0), std::min(reach.to, axis.in)};
     if (!input.empty()) return {wanted, input, {input.from - reach.from, reach.to - input.to}};
-    if (reach.to <= 0 && wanted.to < axis.out) ++wanted.to;
-    else if (wanted.from > 0) --wanted.from;
-    else ++wanted.to;
+    const bool above = reach.to <= 0 && wanted.to < axis.out;
+    if (above || wanted.from == 0) ++wanted.to;
+    else --wanted.from;
   }
   const std::int64_t end = axis.start(axis.out - 1) + axis.size;
   return {wanted, {0, axis.in}, {axis.before, std::max<std::int64_t>(end - axis.in, 0)}};
