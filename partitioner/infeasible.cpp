@@ -36,14 +36,20 @@ Problem without_memory(Problem problem) {
   return problem;
 }
 
-// The least share of the memory that fits, in whole per cent; 0 = not even all of it.
+// The least share of the memory that fits, in whole per cent; 0 = not even all of it. More memory never fits less.
 int least_memory_share(const Setting& setting) {
-  for (int percent = static_cast<int>(100 * setting.request.memory_share) + 1; percent <= 100; ++percent) {
+  const auto fits_with = [&](int percent) {
     PlanRequest request = setting.request;
     request.memory_share = percent / 100.0;
-    if (fits(rebuilt(setting, setting.swarm, setting.costs, request))) return percent;
+    return fits(rebuilt(setting, setting.swarm, setting.costs, request));
+  };
+  if (!fits_with(100)) return 0;
+  int low = static_cast<int>(100 * setting.request.memory_share), high = 100;
+  while (high - low > 1) {
+    const int middle = (low + high) / 2;
+    (fits_with(middle) ? high : low) = middle;
   }
-  return 0;
+  return high;
 }
 
 int roomiest(const Setting& setting) {
@@ -135,14 +141,17 @@ std::string memory_misfit(const Setting& setting, int device, double needed_byte
                      binary_bytes(static_cast<std::int64_t>(limit_bytes)));
 }
 
-std::string why_nothing_fits(const Setting& setting, const Numbers& numbers, const Problem& whole) {
+std::string why_nothing_fits(const Setting& setting, const Numbers& numbers, const Problem& whole, double shortest_s) {
   const Solution fastest = shortest_latency(whole);
-  if (!fastest.stages.empty())
+  if (setting.request.refuse_estimates && (!fastest.stages.empty() || shortest_s < kInfinity))
+    return "costs: no plan has only measured stages, and placement.costs.else is refuse\nrun `cleave profile` on the "
+           "devices, or write costs: {else: estimate}";
+  const double least_s = std::min(fastest.score.latency_s, shortest_s);
+  if (least_s < kInfinity)
     return fmt::format(
-        "latency: no plan keeps to {:.4g} ms; the shortest possible is {:.4g} ms{}\nit would fit with "
+        "latency: no plan keeps to {:.4g} ms; the shortest found is {:.4g} ms\nit would fit with "
         "placement.limits.latency: {:.4g}ms",
-        1e3 * setting.request.latency_limit_s, 1e3 * fastest.score.latency_s,
-        fastest.optimal ? "" : " (as far as was searched)", 1.001e3 * fastest.score.latency_s);
+        1e3 * setting.request.latency_limit_s, 1e3 * least_s, 1.001e3 * least_s);
   if (fits(without_memory(whole))) return memory_reason(setting, numbers);
   Problem free = without_memory(whole);
   free.pinned.clear();

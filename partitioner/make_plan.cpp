@@ -67,11 +67,19 @@ void add_cuts(const Setting& setting, const Numbers& numbers, const Subproblem& 
 void add_accuracy(const Setting& setting, const PlanParts& found, Plan& plan) {
   const bool exact = found.figures == nullptr || find(split_catalog(), found.figures->spec.kind)->exact;
   plan.accuracy_kept = exact;
-  for (const auto& [cut, accuracy] : setting.request.accuracy) {
-    const bool own =
-        found.figures != nullptr && cut.first == found.figures->spec.to && cut.second == found.figures->spec.ways;
-    if (exact ? cut.second == 1 : own) plan.accuracy = accuracy;
+  if (!exact) {
+    const auto own = setting.request.accuracy.find({found.figures->spec.to, found.figures->spec.ways});
+    if (own != setting.request.accuracy.end()) plan.accuracy = own->second;
+    return;
   }
+  // The function is that of the network in one piece, whose accuracy every cut in one way states; all must agree.
+  bool agree = true;
+  for (const auto& [cut, accuracy] : setting.request.accuracy)
+    if (cut.second == 1) {
+      agree = agree && (!plan.accuracy || *plan.accuracy == accuracy);
+      plan.accuracy = accuracy;
+    }
+  if (!agree) plan.accuracy.reset();
 }
 
 // Of a split head: memory, and pins: whoever is pinned to the head is in it, whoever is pinned behind it is not.
@@ -134,6 +142,10 @@ Plan plan_of(const Setting& setting, const Numbers& numbers, const Subproblem& s
   }
   plan.frames_per_joule = most > 0 ? 1 / most : 0;
   plan.misfit = misfit_of(setting, numbers, sub, found);
+  for (const PlanStage& stage : plan.stages)
+    if (plan.misfit.empty() && setting.request.refuse_estimates && stage.compute_s.estimate)
+      plan.misfit = fmt::format("its stage on '{}' was not measured, and placement.costs.else is refuse",
+                                setting.swarm.devices[at(stage.device)].name);
   add_cuts(setting, numbers, sub, found, plan);
   add_accuracy(setting, found, plan);
   return plan;

@@ -104,13 +104,22 @@ class Partitioner {
     best.score = score;
   }
 
+  // True when nothing tells the shares apart, so that only who computes them matters, not which.
+  static bool are_alike(const SplitFigures& figures) {
+    const auto equal = [](const auto& row) {
+      return std::adjacent_find(row.begin(), row.end(), std::not_equal_to<>()) == row.end();
+    };
+    return equal(figures.work) && equal(figures.sent_bytes) && equal(figures.memory_bytes) && equal(figures.seconds);
+  }
+
   // Calls `use` with every way to give the shares to devices, one for each that differs.
-  void for_each_head(const SplitFigures& figures, const std::function<void(const std::vector<int>&)>& use) const {
+  void for_each_head(const SplitFigures& figures, const std::function<void(const std::vector<int>&)>& use) {
     std::vector<int> used(whole_.problem.kinds.size()), kinds, devices;
-    const bool alike = std::equal(figures.work.begin() + 1, figures.work.end(), figures.work.begin());
+    const bool alike = are_alike(figures);
     const std::function<void()> next = [&] {
       if (kinds.size() == static_cast<std::size_t>(figures.spec.ways)) {
-        if (may_be_head(figures, devices)) use(devices);
+        if (Clock::now() > deadline_) heads_left_out_ = true;
+        else if (may_be_head(figures, devices)) use(devices);
         return;
       }
       for (int kind = alike && !kinds.empty() ? kinds.back() : 0; kind < static_cast<int>(used.size()); ++kind) {
@@ -129,7 +138,6 @@ class Partitioner {
 
   // Memory, and pins: whoever is pinned to the head is in it, whoever is pinned behind it is not.
   bool may_be_head(const SplitFigures& figures, const std::vector<int>& devices) const {
-    if (Clock::now() > deadline_) return false;
     for (std::size_t i = 0; i < devices.size(); ++i)
       if (figures.memory_bytes[i] > memory_limit(setting_, devices[i])) return false;
     for (const auto& [device, done] : numbers_.pinned) {
@@ -245,15 +253,18 @@ class Partitioner {
     table_.every_cut = numbers_.every_cut;
     const Plan* best = best_row();
     if (best == nullptr) {
-      table_.reason = why_nothing_fits(setting_, numbers_, whole_.problem);
+      double shortest_s = kInfinity;
+      for (const Plan& row : table_.rows) shortest_s = std::min(shortest_s, row.score.latency_s);
+      table_.reason = why_nothing_fits(setting_, numbers_, whole_.problem, shortest_s);
       return;
     }
     table_.chosen = static_cast<int>(best - table_.rows.data());
     Plan& chosen = table_.rows[at(table_.chosen)];
     const bool reached = has_bound_ && !is_better(objective_, bound_, chosen.value);
-    chosen.optimal = numbers_.every_cut && Clock::now() <= deadline_ && (all_proven_ || reached);
-    chosen.bound = chosen.optimal || !has_bound_ ? chosen.value : bound_;
-    if (!numbers_.every_cut) chosen.bound = loose_bound(setting_);
+    const bool complete = numbers_.every_cut && !heads_left_out_;
+    chosen.optimal = complete && ((all_proven_ && !request_.refuse_estimates) || reached);
+    chosen.bound = chosen.optimal ? chosen.value : complete && has_bound_ ? bound_ : no_bound(objective_);
+    if (!numbers_.every_cut && request_.splits.empty()) chosen.bound = loose_bound(setting_);
   }
 
   const Setting& setting_;
@@ -264,7 +275,7 @@ class Partitioner {
   Subproblem whole_;
   std::vector<SplitFigures> splits_;
   PlanTable table_;
-  bool all_proven_ = true, has_bound_ = false;
+  bool all_proven_ = true, has_bound_ = false, heads_left_out_ = false;
   double bound_ = 0;
 };
 

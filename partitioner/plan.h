@@ -70,6 +70,7 @@ struct PlanRequest {
   double latency_limit_s = kInfinity;
   double period_s = 0;                                         // a fixed rate; 0 = as fast as it goes
   std::map<std::pair<NodeId, std::int64_t>, double> accuracy;  // (cut, ways) -> measured
+  bool refuse_estimates = false;                               // a plan may only have stages that were measured
   bool one_joule = false;                                      // no battery was stated: every card is given one joule
   std::int64_t batch = 1, in_flight = 4;
   double time_limit_s = 10;

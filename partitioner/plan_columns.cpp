@@ -33,26 +33,6 @@ Figure tail_s(const Plan& plan) {
   return longest;
 }
 
-// The longest transfer between stages; the parts of a split head reach the stage behind it one after the other.
-Figure link_seconds(const Plan& plan) {
-  Figure longest{-1, false};
-  double joining = 0, latency = 0;
-  bool estimate = false;
-  for (const PlanCut& cut : plan.cuts) {
-    if (cut.from < 0) continue;
-    if (plan.stages[at(cut.from)].share >= 0) {
-      joining += cut.seconds.value;
-      latency = std::max(latency, cut.latency_s);
-      joining -= cut.latency_s;
-      estimate = estimate || cut.seconds.estimate;
-    } else if (cut.seconds.value > longest.value) {
-      longest = cut.seconds;
-    }
-  }
-  if (plan.split && joining + latency > longest.value) longest = {joining + latency, estimate};
-  return longest;
-}
-
 std::int64_t sent_bytes(const Plan& plan) {
   std::int64_t bytes = 0;
   for (const PlanCut& cut : plan.cuts)
@@ -69,6 +49,13 @@ std::string dash_or(bool some, const std::string& text) { return some ? text : "
 
 std::string number(double value, int decimals) { return fmt::format("{:.{}f}", value, decimals); }
 
+// "2" branches, which are what a table is about unless it says "2 filters" or "2 tiles".
+std::string ways_text(const Plan& plan) {
+  if (!plan.split) return "1";
+  return plan.split->kind == "branches" ? fmt::format("{}", plan.split->ways)
+                                        : fmt::format("{} {}", plan.split->ways, plan.split->kind);
+}
+
 constexpr TableColumn kColumns[] = {
     {{"cut", "cut", "the layers behind which it is cut; - = in one piece"},
      [](const Setting&, const PlanTable&, const Plan& p) { return Json(p.cut); },
@@ -78,7 +65,7 @@ constexpr TableColumn kColumns[] = {
      nullptr},
     {{"ways", "ways", "shares of the head"},
      [](const Setting&, const PlanTable&, const Plan& p) { return Json(p.split ? p.split->ways : 1); },
-     [](const Scale&, const Setting&, const Plan& p) { return fmt::format("{}", p.split ? p.split->ways : 1); }},
+     [](const Scale&, const Setting&, const Plan& p) { return ways_text(p); }},
     {{"cards", "cards", "the devices: + between shares, | between stages"},
      [](const Setting& s, const PlanTable&, const Plan& p) { return Json(cards_text(s.swarm, p)); },
      [](const Scale&, const Setting& s, const Plan& p) { return short_cards(s.swarm, p); }},
@@ -160,7 +147,7 @@ constexpr TableColumn kColumns[] = {
     {{"head_work_share", nullptr, "multiply-adds of the head over those of the whole network"},
      [](const Setting&, const PlanTable& t, const Plan& p) { return Json(head_share(t, p).work); },
      nullptr},
-    {{"head_time_share", nullptr, "seconds of the head over those of the whole network on its device"},
+    {{"head_time_share", nullptr, "seconds of the head over those of all stages"},
      [](const Setting&, const PlanTable& t, const Plan& p) { return Json(head_share(t, p).seconds); },
      nullptr},
     {{"estimate", nullptr, "true: some time or link is an estimate"},
@@ -175,6 +162,25 @@ constexpr TableColumn kColumns[] = {
 };
 
 }  // namespace
+
+Figure link_seconds(const Plan& plan) {
+  Figure longest{-1, false};
+  double joining = 0, latency = 0;
+  bool estimate = false;
+  for (const PlanCut& cut : plan.cuts) {
+    if (cut.from < 0) continue;
+    if (plan.stages[at(cut.from)].share >= 0) {
+      joining += cut.seconds.value;
+      latency = std::max(latency, cut.latency_s);
+      joining -= cut.latency_s;
+      estimate = estimate || cut.seconds.estimate;
+    } else if (cut.seconds.value > longest.value) {
+      longest = cut.seconds;
+    }
+  }
+  if (plan.split && joining + latency > longest.value) longest = {joining + latency, estimate};
+  return longest;
+}
 
 std::span<const TableColumn> table_columns() { return kColumns; }
 

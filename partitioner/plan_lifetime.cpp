@@ -37,7 +37,9 @@ struct Rotating {
     kinds = problem_behind(setting, numbers, 0, std::vector<bool>(swarm.devices.size())).problem.kinds;
     PlanStage whole;
     whole.to = static_cast<int>(numbers.positions.all.size()) - 1;
-    for (const DeviceKind& kind : kinds) whole_s.push_back(stage_s(setting, numbers, whole, kind.devices.front()));
+    const double held = numbers.held_bytes.back() + numbers.in_bytes.front() + numbers.out_bytes.back();
+    for (const DeviceKind& kind : kinds)
+      whole_s.push_back(held <= kind.memory_bytes ? stage_s(setting, numbers, whole, kind.devices.front()) : kInfinity);
   }
   Rotating(const Rotating&) = delete;
   Rotating& operator=(const Rotating&) = delete;
@@ -67,14 +69,13 @@ RoleCut role_cut(const Rotating& all, const Plan& plan) {
       seconds.push_back(fits ? own : kInfinity);
     }
   }
-  for (const PlanCut& transfer : plan.cuts)
-    if (transfer.from >= 0) cut.link_s = std::max(cut.link_s, transfer.seconds.value);
+  cut.link_s = std::max(0.0, link_seconds(plan).value);
   return cut;
 }
 
 std::string relay_line(const Rotating& all) {
   const std::vector<DeviceKind>& kinds = all.kinds;
-  if (kinds.size() != 1 || kinds[0].count() < 2) return "";
+  if (kinds.size() != 1 || kinds[0].count() < 2 || all.whole_s[0] == kInfinity || all.request.period_s > 0) return "";
   std::vector<std::string> parts;
   for (int n = 2; n <= std::min(kinds[0].count(), 4); ++n)
     parts.push_back(
@@ -86,7 +87,7 @@ std::string relay_line(const Rotating& all) {
 Lifetime lifetime_with(const Rotating& all, const PlanTable& table) {
   std::vector<RoleCut> cuts;
   for (const Plan& plan : table.rows)
-    if (plan.stages.size() > 1 && plan.score.period_s < kInfinity) cuts.push_back(role_cut(all, plan));
+    if (plan.stages.size() > 1 && plan.is_feasible()) cuts.push_back(role_cut(all, plan));
   return lifetime_of(all.kinds, all.whole_s, cuts, all.request.period_s);
 }
 
@@ -97,8 +98,13 @@ Lifetime table_lifetime(const Setting& setting, const PlanTable& table) {
 }
 
 std::string lifetime_text(const Setting& setting, const PlanTable& table) {
+  if (!setting.request.model->separable)
+    return fmt::format("rotation and taking turns are not counted under the cost model {}\n",
+                       setting.request.model->name);
   const Rotating all(setting);
-  return relay_line(all) + to_text(lifetime_with(all, table));
+  const bool bound_roles = !setting.request.pins.empty() || setting.swarm.source >= 0;
+  return relay_line(all) + (bound_roles ? "if any device could take any part (pins and data.at left aside):\n" : "") +
+         to_text(lifetime_with(all, table));
 }
 
 }  // namespace cleave

@@ -99,6 +99,10 @@ std::vector<std::string> plan_remarks(const Setting& setting, const PlanTable& t
   remark_misfits(table, remarks);
   if (setting.request.one_joule)
     remarks.emplace_back("no battery is stated: frames are those of one joule on every card");
+  if (table.chosen >= 0 && setting.request.period_s > 0 &&
+      table.plan().score.period_s > setting.request.period_s * (1 + 1e-9))
+    remarks.push_back(
+        fmt::format("the rate of {} frames/s is not reached", short_number(1 / setting.request.period_s)));
   remark_better(setting, table, remarks);
   remark_function(table, remarks);
   remark_performance(table, remarks);

@@ -57,12 +57,15 @@ std::string bound_line(const Setting& setting, const Plan& plan, const Scale& sc
     if (unit == "s") return fmt::format("{} {}", scale.time({value, false}), scale.time_unit);
     if (unit == "J")
       return fmt::format("{} {}", scale.joules({value, false}), scale.joule_unit.empty() ? "J" : scale.joule_unit);
-    return fmt::format("{} {}", short_number(value), unit);
+    return fmt::format("{}{}{}", short_number(value), unit.empty() ? "" : " ", unit);
   };
   const std::string kind = objective.higher_is_better ? "upper bound" : "lower bound";
   if (plan.optimal)
     return fmt::format("{}: {}, {} {}: this plan is optimal", objective.name, written(plan.value), kind,
                        written(plan.bound));
+  if (plan.bound == no_bound(objective))
+    return fmt::format("{}: {}, and no bound on what is possible was found in this time", objective.name,
+                       written(plan.value));
   const double gap = plan.bound == 0 ? 0 : std::abs(plan.value - plan.bound) / std::abs(plan.bound);
   return fmt::format("{}: {}, {} {}: within {:.1f} % of the best possible", objective.name, written(plan.value), kind,
                      written(plan.bound), 100 * gap);

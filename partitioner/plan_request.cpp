@@ -37,7 +37,8 @@ std::vector<NodeId> nodes_named(const Graph& graph, const std::string& name) {
 void read_cuts(const Model& model, PlanRequest& request) {
   const DocNode* after = find_path(model.reading.doc, "placement.cuts.after");
   if (after == nullptr) return;
-  for (const DocNode& item : after->items) {
+  const std::vector<DocNode> items = after->is_scalar() ? std::vector<DocNode>{*after} : after->items;
+  for (const DocNode& item : items) {
     const NodeId node = node_of_name(model.graph, item.scalar);
     if (node == NodeId::none || node == model.graph.output) continue;
     request.cut_after.push_back(node);
@@ -45,6 +46,8 @@ void read_cuts(const Model& model, PlanRequest& request) {
   }
   std::sort(request.cut_after.begin(), request.cut_after.end());
   request.cut_after.erase(std::unique(request.cut_after.begin(), request.cut_after.end()), request.cut_after.end());
+  if (request.cut_after.empty())  // a list that names no place to cut: in one piece
+    request.cut_after.push_back(static_cast<NodeId>(static_cast<std::int32_t>(model.graph.nodes.size()) - 1));
 }
 
 // Splits may be joined wherever a cut may go and the graph comes together.
@@ -103,9 +106,9 @@ PlanRequest read_request(const Model& model, const Swarm& swarm) {
   request.model = &cost_model_catalog().front();
   request.batch = model.reading.spec.inference.batch;
   request.in_flight = model.reading.spec.inference.in_flight;
-  if (const double rate = model.reading.spec.inference.rate_per_s; rate > 0)
-    request.period_s = static_cast<double>(request.batch) / rate;
+  if (const double rate = model.reading.spec.inference.rate_per_s; rate > 0) request.period_s = 1 / rate;
   request.memory_share = real_at(doc, "placement.limits.memory", 1);
+  request.refuse_estimates = text_at(doc, "placement.costs.else") == "refuse";
   request.latency_limit_s = real_at(doc, "placement.limits.latency", kInfinity);
   read_cuts(model, request);
   read_splits(model, request);

@@ -138,7 +138,7 @@ std::string aligned_table(std::vector<std::string> titles, std::vector<std::stri
     if (is_empty_column(title, titles, rows)) remove_column(title, titles, units, rows);
   const std::size_t most = at(width);
   for (std::vector<std::string>& row : rows) row[0] = shortened(row[0], 16);
-  for (const char* title : {"ways", "frames/s", "balance", "sends"})
+  for (const char* title : {"frames/s", "balance", "sends"})
     if (total(widths_of(titles, units, rows)) > most) remove_column(title, titles, units, rows);
   const std::vector<std::size_t> widths = widths_of(titles, units, rows);
   const auto line = [&](const std::string& mark, const std::vector<std::string>& cells) {

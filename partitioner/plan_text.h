@@ -23,6 +23,9 @@ struct Scale {
 // Chosen by the longest period of the possible rows.
 Scale scale_of(const PlanTable& table);
 
+// The longest transfer between stages; the parts of a split head reach the stage behind it one after the other.
+// Negative when nothing is sent.
+Figure link_seconds(const Plan& plan);
 bool is_estimate(const Plan& plan);
 std::string cards_text(const Swarm& swarm, const Plan& plan);   // "a+b|c"
 std::string short_cards(const Swarm& swarm, const Plan& plan);  // "a|b|…|p", at most 14 columns

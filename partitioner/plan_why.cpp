@@ -1,6 +1,7 @@
 // One row explained: every term of every figure, with its source.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -18,15 +19,20 @@ std::string row_name(const Plan& plan) {
   return plan.split ? fmt::format("{}:{}", plan.cut, plan.split->ways) : plan.cut;
 }
 
+// The ways to name a row; the first of them is enough where it is the only one of that name.
+std::vector<std::string> names_of_row(const Plan& plan) {
+  if (!plan.split) return {plan.cut, plan.cut + ":1"};
+  return {row_name(plan), fmt::format("{}:{}:{}", plan.cut, plan.split->kind, plan.split->ways)};
+}
+
 const Plan& find_row(const PlanTable& table, const std::string& name) {
   std::vector<std::string> known;
   for (const Plan& row : table.rows) {
-    if (row_name(row) == name || (row_name(row) == name + ":1")) return row;
-    known.push_back(row_name(row));
+    const std::vector<std::string> names = names_of_row(row);
+    if (std::find(names.begin(), names.end(), name) != names.end()) return row;
+    known.push_back(names.back().ends_with(":1") ? names.front() : names.back());
+    if (row.split) known.push_back(names.front());
   }
-  if (name.ends_with(":1"))
-    for (const Plan& row : table.rows)
-      if (!row.split && row.cut + ":1" == name) return row;
   const std::string near = closest_name(name, known);
   throw UserError(near.empty() ? fmt::format("no row '{}'; the rows: {}", name, some_of(known))
                                : fmt::format("no row '{}'; did you mean '{}'?", name, near));
@@ -47,48 +53,59 @@ std::string device_line(const Device& device) {
                      marked(device.idle_w, fmt::format("{:.3g} W", device.idle_w.value)));
 }
 
-// The nodes that take most of a stage, where it is a sum.
-std::string node_lines(const Setting& setting, const PlanStage& stage) {
+// A layer of a stage: its name, work and time. The join of a split head has none of its own.
+struct LayerTime {
+  std::string name;
+  std::int64_t work = 0;
+  Figure seconds;
+};
+
+std::vector<LayerTime> layers_of(const Setting& setting, const Graph& graph, const PlanStage& stage) {
   const std::vector<Figure>& seconds = setting.costs.seconds[at(setting.costs.row_of[at(stage.device)])];
-  std::vector<NodeId> nodes = stage.nodes;
-  std::stable_sort(nodes.begin(), nodes.end(),
-                   [&](NodeId a, NodeId b) { return seconds[index_of(a)].value > seconds[index_of(b)].value; });
+  std::map<std::string, std::size_t> index;
+  for (std::size_t i = 0; i < setting.graph.nodes.size(); ++i) index[setting.graph.nodes[i].name] = i;
+  std::vector<LayerTime> layers;
+  for (const NodeId id : stage.nodes) {
+    const Node& node = graph.node(id);
+    const auto original = index.find(node.name);
+    const bool joins = original == index.end() || node.op != setting.graph.nodes[original->second].op;
+    if (!joins) layers.push_back({node.name, node.cost.mult_adds + node.cost.binary_ops, seconds[original->second]});
+  }
+  return layers;
+}
+
+// The layers that take most of a stage, where it is a sum.
+std::string layer_lines(std::vector<LayerTime> layers) {
+  std::stable_sort(layers.begin(), layers.end(),
+                   [](const LayerTime& a, const LayerTime& b) { return a.seconds.value > b.seconds.value; });
   constexpr std::size_t kShown = 5;
   std::string text;
   double rest = 0;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const Figure& figure = seconds[index_of(nodes[i])];
-    const Node& node = setting.graph.node(nodes[i]);
-    if (i >= kShown) rest += figure.value;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerTime& layer = layers[i];
+    if (i >= kShown) rest += layer.seconds.value;
     else
-      text += fmt::format("    {} {} ({}, {})\n", marked(figure, ms(figure.value)), node.name,
-                          mult_adds(node.cost.mult_adds + node.cost.binary_ops),
-                          figure.estimate ? "estimated" : "measured");
+      text += fmt::format("    {} {} ({}, {})\n", marked(layer.seconds, ms(layer.seconds.value)), layer.name,
+                          mult_adds(layer.work), layer.seconds.estimate ? "estimated" : "measured");
   }
-  if (nodes.size() > kShown) text += fmt::format("    {} the other {} layers\n", ms(rest), nodes.size() - kShown);
+  if (layers.size() > kShown) text += fmt::format("    {} the other {} layers\n", ms(rest), layers.size() - kShown);
   return text;
 }
 
-std::string stage_lines(const Setting& setting, const Plan& plan, const PlanStage& stage) {
+std::string stage_lines(const Setting& setting, const Graph& graph, const Plan& plan, const PlanStage& stage) {
   const Device& device = setting.swarm.devices[at(stage.device)];
-  std::string text = fmt::format("  {} computes {}, {}", device.name,
-                                 marked(stage.compute_s, ms(stage.compute_s.value)), mult_adds(stage.work));
+  const std::string text = fmt::format("  {} computes {}, {}", device.name,
+                                       marked(stage.compute_s, ms(stage.compute_s.value)), mult_adds(stage.work));
   if (stage.share >= 0)
     return text + fmt::format(": share {} of {} ({})\n", stage.share + 1, plan.split->ways,
                               stage.compute_s.estimate ? "estimated from the head's time by its multiply-adds and bytes"
                                                        : "measured");
-  const double sum = [&] {
-    double seconds = 0;
-    for (const NodeId node : stage.nodes)
-      seconds += setting.costs.seconds[at(setting.costs.row_of[at(stage.device)])][index_of(node)].value;
-    return seconds;
-  }();
-  const bool as_one = !plan.split && std::abs(sum - stage.compute_s.value) > 1e-9 * sum;
-  if (as_one || (plan.split && !stage.compute_s.estimate))
-    return text + fmt::format(": measured as one{}\n",
-                              as_one ? fmt::format(" (the sum of its layers would be {})", ms(sum)) : "");
-  return text + fmt::format(": the sum of {} layers\n", stage.nodes.size()) +
-         (plan.split ? "" : node_lines(setting, stage));
+  const std::vector<LayerTime> layers = layers_of(setting, graph, stage);
+  double sum = 0;
+  for (const LayerTime& layer : layers) sum += layer.seconds.value;
+  if (std::abs(sum - stage.compute_s.value) > 1e-9 * sum)
+    return text + fmt::format(": measured as one (the sum of its layers would be {})\n", ms(sum));
+  return text + fmt::format(": the sum of {} layers\n", layers.size()) + layer_lines(layers);
 }
 
 std::string cut_line(const Setting& setting, const Plan& plan, const PlanCut& cut) {
@@ -105,7 +122,9 @@ std::string cut_line(const Setting& setting, const Plan& plan, const PlanCut& cu
 
 std::string score_lines(const Setting& setting, const Plan& plan) {
   const Score& score = plan.score;
-  std::string text = fmt::format("period   {}: the longest of these ({}: {})\n", ms(score.period_s),
+  const bool waits = setting.request.period_s > 0 && score.period_s <= setting.request.period_s;
+  std::string text = fmt::format("period   {}: {} ({}: {})\n", ms(score.period_s),
+                                 waits ? "the fixed rate" : "the longest a device or a link is busy with a frame",
                                  setting.request.model->name, setting.request.model->doc);
   text += fmt::format("latency  {}: what one frame meets on its way\n", ms(score.latency_s));
   text += fmt::format("joules   {:.4g}: computing power × computing time, all cards{}\n", score.joules,
@@ -125,7 +144,7 @@ std::string score_lines(const Setting& setting, const Plan& plan) {
     if (joules > most) most = joules, worst = &stage;
   }
   const Device& device = setting.swarm.devices[at(worst->device)];
-  text += fmt::format("N        {:.4f} = 1 / ({:.4g} W × {} + {:.4g} W × {}) on {}, which is empty first\n",
+  text += fmt::format("N        {:.4f} = 1 / ({:.4g} W × {} + {:.4g} W × {}) on {}, whose battery a frame costs most\n",
                       plan.frames_per_joule, device.compute_w.value, ms(worst->compute_s.value), device.idle_w.value,
                       ms(score.period_s - worst->compute_s.value), device.name);
   return text;
@@ -139,8 +158,10 @@ std::string plan_why(const Setting& setting, const PlanTable& table, const std::
   std::string text =
       fmt::format("{}: {} on {}\n\n", setting.graph.name, row_name(plan), cards_text(setting.swarm, plan));
   if (!plan.is_feasible()) text += fmt::format("It may not be chosen: {}\n\n", plan.misfit);
-  for (const PlanStage& stage : plan.stages) text += stage_lines(setting, plan, stage);
+  const Graph graph = graph_of_plan(setting.graph, plan);
+  for (const PlanStage& stage : plan.stages) text += stage_lines(setting, graph, plan, stage);
   for (const PlanCut& cut : plan.cuts) text += cut_line(setting, plan, cut);
+  if (plan.split) text += fmt::format("  the parts arrive one after the other: {}\n", ms(link_seconds(plan).value));
   if (plan.score.period_s < kInfinity) text += "\n" + score_lines(setting, plan);
   text += "\nfigures of the cards (~ = estimate):\n";
   std::vector<int> told;

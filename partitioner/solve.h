@@ -39,6 +39,8 @@ std::span<const ObjectiveDef> objective_catalog();
 
 // True when `a` is better than `b` by more than rounding.
 bool is_better(const ObjectiveDef& objective, double a, double b);
+// What no plan can be better than when nothing else is known: 0 or infinity.
+inline double no_bound(const ObjectiveDef& objective) { return objective.higher_is_better ? kInfinity : 0; }
 // The gap between the value and its bound, as a share of the bound: 0 = optimal.
 double gap_of(const Solution& solution);
 

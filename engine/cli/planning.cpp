@@ -1,6 +1,7 @@
 #include "engine/cli/planning.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -69,9 +70,12 @@ void add_stated_plan(const PlanningJob& job, PlanTable& table) {
     table.chosen = -1;
     return;
   }
-  stated.bound = table.chosen >= 0 ? table.plan().bound : stated.value;
-  stated.optimal = !is_better(*job.request.objective, stated.bound, stated.value);
+  stated.bound = table.chosen >= 0 ? table.plan().bound : no_bound(*job.request.objective);
+  stated.optimal =
+      table.chosen >= 0 && table.plan().optimal && !is_better(*job.request.objective, table.plan().value, stated.value);
   table.rows.push_back(std::move(stated));
+  ++table.candidates;
+  ++table.feasible;
   table.chosen = static_cast<int>(table.rows.size()) - 1;
 }
 
@@ -98,6 +102,7 @@ void add_planning_options(CLI::App& app, PlanningOptions& options) {
 }
 
 std::unique_ptr<PlanningJob> prepare_planning(const PlanningOptions& options, const CommonOptions& common) {
+  if (!std::isfinite(options.time_limit_s)) throw UserError("--time-limit needs a number of seconds");
   auto job = std::make_unique<PlanningJob>();
   job->model = load_model(options.file, common);
   if (!job->model.reading.spec.has_network)
@@ -116,18 +121,6 @@ std::unique_ptr<PlanningJob> prepare_planning(const PlanningOptions& options, co
   for (const std::string& file : files)
     for (Profile& profile : read_profiles(file)) job->profiles.push_back(std::move(profile));
   job->costs = cost_table(job->model.graph, job->swarm, job->profiles, job->request.batch);
-  const DocNode* rule = find_path(job->model.reading.doc, "placement.costs.else");
-  if (rule != nullptr && rule->scalar == "refuse") {
-    for (std::size_t d = 0; d < job->swarm.devices.size(); ++d) {
-      const std::vector<Figure>& seconds = job->costs.seconds[static_cast<std::size_t>(job->costs.row_of[d])];
-      for (std::size_t i = 1; i < seconds.size(); ++i)
-        if (seconds[i].estimate && job->costs.segments[static_cast<std::size_t>(job->costs.row_of[d])].empty())
-          throw UserError(
-              fmt::format("'{}' was not measured on '{}', and placement.costs.else is refuse; run `cleave "
-                          "profile` there",
-                          job->model.graph.nodes[i].name, job->swarm.devices[d].name));
-    }
-  }
   return job;
 }
 
