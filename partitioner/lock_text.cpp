@@ -70,21 +70,22 @@ std::size_t behind_key(const LockText& text, const DocEntry& entry) {
   return at < text.text.size() && text.text[at] == ':' ? at + 1 : kNone;
 }
 
+// All lines below that are further in than the key, or start the items of a list.
 std::optional<Extent> block_extent(const LockText& text, const DocEntry& entry, Extent extent) {
-  std::size_t first = kNone, last = 0;
-  for (const DocEntry& inner : entry.value.entries) {
-    if (inner.merged) continue;
-    first = std::min(first, text.offset(inner.key_pos));
-    const std::optional<Extent> value = extent_of(text, inner);
-    if (!value) return std::nullopt;
-    last = std::max(last, value->end);
-  }
-  if (first == kNone) return std::nullopt;
+  const std::size_t key = text.offset(entry.key_pos);
+  const std::size_t indent = key - text.line_start(key);
   extent.written = Written::block;
-  extent.begin = text.line_start(first);
-  extent.end = text.line_end(last);
-  const bool own_line = text.text.find_first_not_of(' ', extent.begin) == first;
-  return own_line && extent.begin >= extent.colon ? std::optional(extent) : std::nullopt;
+  extent.begin = text.line_start(extent.begin);
+  if (extent.begin < extent.colon) return std::nullopt;
+  for (std::size_t line = extent.begin; line < text.text.size(); line = text.text.find('\n', line) + 1) {
+    const std::size_t first = std::min(text.text.find_first_not_of(' ', line), text.text.size());
+    const bool blank = first == text.text.size() || text.text[first] == '#' || is_blank(text.text[first]);
+    const bool item = entry.value.is_list() && first - line == indent && !blank && text.text[first] == '-';
+    if (!blank && first - line <= indent && !item) break;
+    if (!blank) extent.end = text.line_end(first);
+    if (text.text.find('\n', line) == kNone) break;
+  }
+  return extent;
 }
 
 }  // namespace
@@ -129,7 +130,7 @@ std::optional<Extent> extent_of(const LockText& text, const DocEntry& entry) {
     extent.end = quoted ? behind_quotes(text.text, at) : at + entry.value.scalar.size();
     if (!quoted && text.text.compare(at, entry.value.scalar.size(), entry.value.scalar) != 0) return std::nullopt;
   } else {
-    return entry.value.is_map() ? block_extent(text, entry, extent) : std::nullopt;
+    return block_extent(text, entry, extent);
   }
   return extent.end == kNone ? std::nullopt : std::optional(extent);
 }
