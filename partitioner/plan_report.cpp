@@ -102,19 +102,21 @@ std::string stages_text(const Setting& setting, const Plan& plan) {
 std::string plan_text(const Setting& setting, const PlanTable& table, const TableOptions& options) {
   std::string text = head_line(setting, table) + "\n" + plan_table_text(setting, table, options) + "\n";
   const Scale scale = scale_of(table);
-  text += "P = accuracy per joule of a frame.  N = frames per joule of one card's battery.  ~ marks an estimate.\n";
+  std::string notes =
+      "P = accuracy per joule of a frame. N = frames per joule of one card's battery. ~ marks an estimate.\n";
   if (table.chosen >= 0) {
     const Plan& plan = table.plan();
     const PlanStage* slowest = &plan.stages.front();
     for (const PlanStage& stage : plan.stages)
       if (stage.compute_s.value > slowest->compute_s.value) slowest = &stage;
-    text += fmt::format("slowest stage: {} ({} {}).  {}.  `cleave plan --why CUT` explains a row.\n",
-                        setting.swarm.devices[at(slowest->device)].name, scale.time(slowest->compute_s),
-                        scale.time_unit, bound_line(setting, plan, scale));
+    notes += fmt::format("slowest stage: {} ({} {}). `cleave plan --why CUT` explains a row.\n{}.\n",
+                         setting.swarm.devices[at(slowest->device)].name, scale.time(slowest->compute_s),
+                         scale.time_unit, bound_line(setting, plan, scale));
   }
   if (std::string_view(setting.request.objective->name) == "lifetime" && table.chosen >= 0)
-    text += lifetime_text(setting, table);
-  for (const std::string& remark : plan_remarks(setting, table)) text += remark + "\n";
+    notes += lifetime_text(setting, table);
+  for (const std::string& remark : plan_remarks(setting, table)) notes += remark + "\n";
+  text += wrapped(notes, options.width);
   if (table.chosen >= 0) text += "\n" + stages_text(setting, table.plan());
   return text;
 }

@@ -64,6 +64,13 @@ bool is_empty_column(const std::string& title, const std::vector<std::string>& t
          });
 }
 
+bool is_plain_column(const std::string& title, const std::vector<std::string>& titles, const Rows& rows) {
+  const std::size_t c = static_cast<std::size_t>(std::find(titles.begin(), titles.end(), title) - titles.begin());
+  return c < titles.size() && std::all_of(rows.begin(), rows.end(), [&](const std::vector<std::string>& row) {
+           return row[c].find(' ') == std::string::npos;
+         });
+}
+
 bool is_word_column(const std::string& title) {
   return title == "cut" || title == "cards" || title == "card" || title == "layers";
 }
@@ -138,7 +145,9 @@ std::string aligned_table(std::vector<std::string> titles, std::vector<std::stri
     if (is_empty_column(title, titles, rows)) remove_column(title, titles, units, rows);
   const std::size_t most = at(width);
   for (std::vector<std::string>& row : rows) row[0] = shortened(row[0], 16);
-  for (const char* title : {"frames/s", "balance", "sends"})
+  // Cards tell how many ways there are, unless there are several kinds of split.
+  const bool plain = is_plain_column("ways", titles, rows);
+  for (const char* title : {plain ? "ways" : "frames/s", "frames/s", "balance", "sends"})
     if (total(widths_of(titles, units, rows)) > most) remove_column(title, titles, units, rows);
   const std::vector<std::size_t> widths = widths_of(titles, units, rows);
   const auto line = [&](const std::string& mark, const std::vector<std::string>& cells) {
@@ -154,6 +163,23 @@ std::string aligned_table(std::vector<std::string> titles, std::vector<std::stri
   if (std::any_of(units.begin(), units.end(), [](const std::string& u) { return !u.empty(); })) text += line("", units);
   for (std::size_t i = 0; i < rows.size(); ++i) text += line(marks[i], rows[i]);
   return text;
+}
+
+std::string wrapped(const std::string& text, int width) {
+  std::string out;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    while (width_of(line) > at(width)) {
+      std::size_t cut = line.rfind(' ', at(width));
+      if (cut == std::string::npos || line.find_first_not_of(' ') > cut) break;
+      out += line.substr(0, cut) + "\n";
+      line = "  " + line.substr(cut + 1);
+    }
+    out += line + "\n";
+    begin = end + 1;
+  }
+  return out;
 }
 
 }  // namespace cleave

@@ -37,6 +37,9 @@ std::string short_number(double value);                         // three signifi
 std::string aligned_table(std::vector<std::string> titles, std::vector<std::string> units,
                           std::vector<std::vector<std::string>> rows, const std::vector<std::string>& marks, int width);
 
+// Returns the lines of `text`, each ended, broken at blanks where they are wider; what is broken off is indented.
+std::string wrapped(const std::string& text, int width);
+
 std::string plan_table_text(const Setting& setting, const PlanTable& table, const TableOptions& options);
 std::string plan_csv(const Setting& setting, const PlanTable& table);
 nlohmann::ordered_json plan_to_json(const Setting& setting, const Plan& plan);

@@ -162,7 +162,7 @@ std::string plan_why(const Setting& setting, const PlanTable& table, const std::
   for (const PlanStage& stage : plan.stages) text += stage_lines(setting, graph, plan, stage);
   for (const PlanCut& cut : plan.cuts) text += cut_line(setting, plan, cut);
   if (plan.split) text += fmt::format("  the parts arrive one after the other: {}\n", ms(link_seconds(plan).value));
-  if (plan.score.period_s < kInfinity) text += "\n" + score_lines(setting, plan);
+  if (plan.score.period_s < kInfinity) text += "\n" + wrapped(score_lines(setting, plan), 100);
   text += "\nfigures of the cards (~ = estimate):\n";
   std::vector<int> told;
   for (const PlanStage& stage : plan.stages)
