@@ -20,6 +20,10 @@ double link_s(const Swarm& swarm, int from, int to, double bytes) {
   return from == to ? 0 : link_cost(swarm, from, to).seconds(bytes);
 }
 
+bool is_half_duplex(const Swarm& swarm, int from, int to) {
+  return from >= 0 && from != to && swarm.links[at(from)][at(to)].half_duplex;
+}
+
 std::int64_t memory_limit(const Setting& setting, int device) {
   const Device& on = setting.swarm.devices[at(device)];
   return static_cast<std::int64_t>(static_cast<double>(on.memory_bytes - on.reserve_bytes) *

@@ -92,7 +92,7 @@ class Labels {
   bool may_enter(int kind) const {
     if (!is_entry_within(problem_, kind, limits_.transfer_s)) return false;
     return std::all_of(problem_.shares.begin(), problem_.shares.end(), [&](const Share& share) {
-      return is_busy_within(share.compute_s, share.receive_s, share.send_s[at(kind)], share.half_duplex);
+      return is_busy_within(share.compute_s, share.receive_s, share.send_s[at(kind)], is_half_duplex(share, kind));
     });
   }
 
@@ -106,8 +106,8 @@ class Labels {
     const double receive = first      ? problem_.entry_s[at(place.kind)]
                            : coupled_ ? transfer_s(problem_, sender, place.kind, place.start)
                                       : 0;
-    const bool half =
-        first ? problem_.entry_half_duplex : coupled_ && problem_.links[at(sender)][at(place.kind)].half_duplex;
+    const bool half = first ? is_entry_half_duplex(problem_, place.kind)
+                            : coupled_ && problem_.links[at(sender)][at(place.kind)].half_duplex;
     for (int end = place.start + 1; end <= problem_.last(); ++end) {
       const double compute = time_of({place.kind, place.start, end});
       if (compute == kInfinity) continue;

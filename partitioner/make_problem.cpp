@@ -49,8 +49,7 @@ void add_links(const Setting& setting, Problem& problem) {
     }
     const int first = a.devices.front();
     problem.entry_s.push_back(swarm.source < 0 ? 0 : link_s(swarm, swarm.source, first, problem.sent_bytes[0]));
-    if (swarm.source >= 0 && swarm.source != first && swarm.links[at(swarm.source)][at(first)].half_duplex)
-      problem.entry_half_duplex = true;
+    problem.entry_half_duplex.push_back(is_half_duplex(swarm, swarm.source, first));
   }
 }
 

@@ -71,6 +71,8 @@ double window_bytes(const Swarm& swarm, double frame_bytes);
 LinkCost link_cost(const Swarm& swarm, int from, int to);
 // Seconds of the transfer of `bytes` between two devices; 0 for a device and itself, infinity without a path.
 double link_s(const Swarm& swarm, int from, int to, double bytes);
+// False for a device and itself, and from nowhere (< 0).
+bool is_half_duplex(const Swarm& swarm, int from, int to);
 // What a stage may hold on a device.
 std::int64_t memory_limit(const Setting& setting, int device);
 // True when nothing tells the two devices apart.

@@ -27,12 +27,13 @@ double joules_of_period(double compute_seconds, double period_s, double idle_w, 
 // What a plan is made of, stage by stage, shares first.
 std::vector<Busy> busy_of(const Problem& problem, const Stages& stages) {
   std::vector<Busy> all;
+  const int first = stages.front().kind;
   for (const Share& share : problem.shares)
-    all.push_back({share.compute_s, share.receive_s, share.send_s[at(stages.front().kind)], share.half_duplex});
+    all.push_back({share.compute_s, share.receive_s, share.send_s[at(first)], is_half_duplex(share, first)});
   for (std::size_t i = 0; i < stages.size(); ++i) {
     Busy busy;
     busy.compute_s = compute_s(problem, stages[i]);
-    busy.half_duplex = i == 0 && problem.entry_half_duplex;
+    busy.half_duplex = i == 0 && is_entry_half_duplex(problem, first);
     if (i == 0) busy.receive_s = problem.entry_s[at(stages[i].kind)];
     for (const std::size_t other : {i - 1, i + 1}) {
       if (other >= stages.size()) continue;
@@ -122,11 +123,15 @@ double transfer_s(const Problem& problem, int from_kind, int to_kind, int at_pos
 }
 
 bool is_coupled(const Problem& problem) {
-  if (!problem.model->separable || problem.entry_half_duplex) return true;
+  const auto any = [](const std::vector<bool>& flags) {
+    return std::find(flags.begin(), flags.end(), true) != flags.end();
+  };
+  if (!problem.model->separable || any(problem.entry_half_duplex)) return true;
   for (const std::vector<LinkCost>& row : problem.links)
     for (const LinkCost& link : row)
       if (link.half_duplex) return true;
-  return std::any_of(problem.shares.begin(), problem.shares.end(), [](const Share& s) { return s.half_duplex; });
+  return std::any_of(problem.shares.begin(), problem.shares.end(),
+                     [&](const Share& share) { return any(share.half_duplex); });
 }
 
 const char* check_problem(const Problem& problem) {
@@ -148,8 +153,12 @@ const char* check_problem(const Problem& problem) {
   for (const std::vector<LinkCost>& row : problem.links)
     if (row.size() != kinds) return "links is not [kind][kind]";
   if (problem.entry_s.size() != kinds) return "entry_s is not [kind]";
-  for (const Share& share : problem.shares)
+  if (!problem.entry_half_duplex.empty() && problem.entry_half_duplex.size() != kinds)
+    return "entry_half_duplex is not [kind]";
+  for (const Share& share : problem.shares) {
     if (share.send_s.size() != kinds) return "send_s of a share is not [kind]";
+    if (!share.half_duplex.empty() && share.half_duplex.size() != kinds) return "half_duplex of a share is not [kind]";
+  }
   return "";
 }
 

@@ -44,9 +44,10 @@ struct LinkCost {
 struct Share {
   int device = -1;
   double compute_s = 0;
-  double receive_s = 0;        // of its input, where another device holds the data
-  std::vector<double> send_s;  // [kind of the first stage]: of its part of the head's output
-  bool half_duplex = false;
+  double receive_s = 0;           // of its input, where another device holds the data: until all copies are sent
+  std::vector<double> send_s;     // [kind of the first stage]: of its part of the head's output, and of all copies of
+                                  // the input if it sends these
+  std::vector<bool> half_duplex;  // [kind of the first stage]: of its link to it, or of the link its input comes by
   double idle_w = 0, compute_w = 0, battery_j = kInfinity;
 };
 
@@ -67,8 +68,8 @@ struct Problem {
 
   std::vector<std::vector<LinkCost>> links;  // [kind][kind]
   std::vector<double> entry_s;               // [kind]: seconds until its input has reached the first stage; may be 0
-  bool entry_half_duplex = false;
-  std::vector<Share> shares;  // of a split head; empty = none
+  std::vector<bool> entry_half_duplex;  // [kind]: of the links its input (or the shares' parts) comes by; empty = none
+  std::vector<Share> shares;            // of a split head; empty = none
   const CostModelDef* model = nullptr;
 
   int last() const { return positions - 1; }
@@ -82,6 +83,13 @@ struct Stage {
   bool operator==(const Stage&) const = default;
 };
 using Stages = std::vector<Stage>;
+
+inline bool is_entry_half_duplex(const Problem& problem, int kind) {
+  return !problem.entry_half_duplex.empty() && problem.entry_half_duplex[static_cast<std::size_t>(kind)];
+}
+inline bool is_half_duplex(const Share& share, int first_kind) {
+  return !share.half_duplex.empty() && share.half_duplex[static_cast<std::size_t>(first_kind)];
+}
 
 bool is_after(const Problem& problem, int from, int to);
 // Seconds of the stage's own work.

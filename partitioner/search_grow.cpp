@@ -21,7 +21,7 @@ void Search::starts(std::vector<Child>& out) const {
     label.charged = start_cost_ + (extras_.any() ? extras_.prices.entry[kind] : 0);
     label.receive_s = problem_.entry_s[kind];
     label.latency_s = start_latency_s_ + label.receive_s;
-    label.half_duplex = problem_.entry_half_duplex;
+    label.half_duplex = is_entry_half_duplex(problem_, label.kind);
     const double bound = std::max(bound_of(label), capacities_.bound(table_.sets, label));
     if (!is_hopeless(label, bound)) out.push_back({label, bound});
   }

@@ -13,7 +13,7 @@ double entry_price(const Problem& problem, Minimise what, double period_limit_s,
   for (const Share& share : problem.shares) {
     const double send = share.send_s[at(kind)];
     busy = std::max({busy, share.receive_s, send,
-                     problem.model->busy_s(share.compute_s, share.receive_s, send, share.half_duplex)});
+                     problem.model->busy_s(share.compute_s, share.receive_s, send, is_half_duplex(share, kind))});
     joules += problem.model->transfer_costs ? share.idle_w * send : 0;
   }
   if (busy == kInfinity || busy > period_limit_s) return kInfinity;

@@ -31,6 +31,20 @@ void keep_longest_latency(SimPlan& plan) {
   }
 }
 
+// The source has one way out: the copies of the input that go to several shares come one after the other.
+void queue_at_source(SimPlan& plan, const Plan& made, int source) {
+  double latency = 0, seconds = 0;
+  for (const PlanCut& cut : made.cuts) {
+    if (cut.from >= 0) continue;
+    latency = std::max(latency, cut.latency_s);
+    seconds += cut.seconds.value - cut.latency_s;
+  }
+  for (const PlanCut& cut : made.cuts)
+    if (cut.from < 0) plan.stages[at(cut.to)].entry_s = latency + seconds;
+  for (std::size_t i = 0; i < made.stages.size(); ++i)
+    if (made.stages[i].share >= 0 && made.stages[i].device == source) plan.stages[i].feed_s = latency + seconds;
+}
+
 }  // namespace
 
 Jitter::Jitter(double variation, std::uint64_t seed, int stage, SimActivity activity)
@@ -54,7 +68,7 @@ double Jitter::next() {
 double busy_s(const SimPlan& plan, int stage) {
   const SimStage& data = plan.stages[at(stage)];
   const double in_s = receive_s(plan, stage);
-  const double send_s = data.to < 0 ? 0 : data.send_s;
+  const double send_s = data.to < 0 ? 0 : data.send_s + data.feed_s;
   if (plan.model == SimModel::summed) return data.compute_s + in_s + send_s;
   if (plan.model == SimModel::gacoin) return std::max(data.compute_s + send_s, in_s);
   return std::max(data.compute_s, data.half_duplex ? in_s + send_s : std::max(in_s, send_s));
@@ -103,16 +117,14 @@ SimPlan sim_plan(const Plan& plan, const Swarm& swarm, const CostModelDef& model
     const int receiver = plan.stages[at(cut.to)].device;
     const bool half_duplex = sender >= 0 && sender != receiver && swarm.links[at(sender)][at(receiver)].half_duplex;
     to.half_duplex = to.half_duplex || half_duplex;
-    if (cut.from < 0) {
-      to.entry_s += cut.seconds.value;
-      continue;
-    }
+    if (cut.from < 0) continue;
     SimStage& from = made.stages[at(cut.from)];
     from.to = cut.to;
     from.send_s += cut.seconds.value;
     from.half_duplex = from.half_duplex || half_duplex;
     from.lead_s += cut.latency_s;
   }
+  queue_at_source(made, plan, swarm.source);
   keep_longest_latency(made);
   return made;
 }
@@ -130,9 +142,11 @@ const char* check_simulation(const SimPlan& plan, const SimOptions& options) {
     if (!is_time(stage.compute_s) || !is_time(stage.entry_s) || !is_time(stage.send_s)) return "a time is not one";
     if (!is_power(stage.idle_w) || !is_power(stage.compute_w) || !(stage.battery_j > 0)) return "a power is not one";
     if (stage.queue < 1) return "a queue holds nothing";
-    if (stage.entry_s > 0 &&
-        std::any_of(plan.stages.begin(), plan.stages.end(), [i](const SimStage& s) { return s.to == i; }))
-      return "a stage has two sources";
+    const bool receives =
+        std::any_of(plan.stages.begin(), plan.stages.end(), [i](const SimStage& s) { return s.to == i; });
+    if (stage.entry_s > 0 && receives) return "a stage has two sources";
+    if (!is_time(stage.feed_s)) return "a time is not one";
+    if (stage.feed_s > 0 && (receives || stage.entry_s > 0 || stage.to < 0)) return "a stage feeds others from afar";
   }
   if (options.frames < 1 || options.frames > kMaxSimFrames) return "so many frames cannot be simulated";
   if (!is_time(options.interval_s) || !is_time(options.jitter)) return "interval or jitter is not one";

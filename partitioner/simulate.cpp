@@ -20,6 +20,9 @@
 // s_i(k) then depends on r_i(k+1), such a stage is one frame ahead of those behind it (`skew`) in the order of
 // evaluation. It does not wait for a frame that does not exist.
 //
+// A device that holds the data and feeds others (`feed_s`) sends their copies between its own transfers: t_i(k) is then
+// the end of the copies that follow frame k's.
+//
 // A device that stops at time F ends what it does at infinity, and maxima carry this on: those behind it finish what
 // they have, those before it fill their queues and wait. Which battery is empty first is found by a run of its own,
 // up to that time; nothing before it depends on it. O(frames × stages).
@@ -145,7 +148,12 @@ Interval send(Run& run, int stage, int to, std::int64_t frame, double free_s) {
   into.sums.receive_s += note(run, to, SimActivity::receive, frame, interval, stop_s);
   if (data.lead_s <= 0 || from.holds) leave(from, interval.start_s);
   from.sent_s = interval.end_s;
-  if (from.holds) from.free_s = interval.end_s;
+  if (data.feed_s > 0 && frame + 1 < run.options.frames) {
+    const Interval feeding = interval_of(interval.end_s, data.feed_s * factor, from.stop_s);
+    from.sums.send_s += note(run, stage, SimActivity::send, frame + 1, feeding, from.stop_s);
+    from.sent_s = feeding.end_s;
+  }
+  if (from.holds) from.free_s = from.sent_s;
   return interval;
 }
 
@@ -341,7 +349,8 @@ void sum_up_devices(Run& run) {
     device.starved_s = std::max(0.0, life_s - busy_s);
     device.joules = stage.idle_w * (life_s - device.compute_s) + stage.compute_w * device.compute_s;
     joules += device.joules;
-    work_joules += stage.compute_w * device.compute_s + (run.plan.transfer_costs ? stage.idle_w * device.send_s : 0);
+    const double sent_s = device.send_s + stage.feed_s;  // the first frame's copies went before the run
+    work_joules += stage.compute_w * device.compute_s + (run.plan.transfer_costs ? stage.idle_w * sent_s : 0);
     report.devices.push_back(device);
   }
   if (report.done == 0) return;

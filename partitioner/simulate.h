@@ -26,6 +26,7 @@ struct SimStage {
   int to = -1;               // the stage it sends to, a later one; -1 = the last stage
   double send_s = 0;         // of a frame's way there
   double lead_s = 0;         // of these, the first: do not need the receiver, who takes another's part meanwhile
+  double feed_s = 0;         // of sending a frame's copies to all others that read the source; 0 = another does
   bool half_duplex = false;  // it cannot receive while it sends
   std::int64_t queue = 4;    // frames it holds at most before it computes them, those on their way included
   double idle_w = 0, compute_w = 0;

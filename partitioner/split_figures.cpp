@@ -37,16 +37,20 @@ Figure share_seconds(const Setting& setting, const Numbers& numbers, const Split
 }
 
 Share share_on(const Setting& setting, const SplitFigures& figures, const Subproblem& behind_split, std::size_t i,
-               int device, double input_bytes) {
+               int device, double feeding_seconds) {
   const Device& on = setting.swarm.devices[at(device)];
   Share share;
   share.device = device;
   share.compute_s = figures.seconds[i][at(setting.costs.row_of[at(device)])].value;
-  if (setting.swarm.source >= 0) share.receive_s = link_s(setting.swarm, setting.swarm.source, device, input_bytes);
+  const int source = setting.swarm.source;
+  const bool feeds = device == source;
+  if (source >= 0 && !feeds) share.receive_s = feeding_seconds;
   for (const DeviceKind& kind : behind_split.problem.kinds) {
     const int to = kind.devices.front();
-    share.send_s.push_back(link_s(setting.swarm, device, to, static_cast<double>(figures.sent_bytes[i])));
-    share.half_duplex = share.half_duplex || setting.swarm.links[at(device)][at(to)].half_duplex;
+    const double part = link_s(setting.swarm, device, to, static_cast<double>(figures.sent_bytes[i]));
+    share.send_s.push_back(part + (feeds ? feeding_seconds : 0));
+    share.half_duplex.push_back(is_half_duplex(setting.swarm, device, to) ||
+                                is_half_duplex(setting.swarm, source, device));
   }
   share.idle_w = on.idle_w.value;
   share.compute_w = on.compute_w.value;
@@ -61,6 +65,18 @@ double joining_s(const Setting& setting, const SplitFigures& figures, const std:
     const LinkCost link = link_cost(setting.swarm, devices[i], to);
     latency = std::max(latency, link.latency_s);
     seconds += static_cast<double>(figures.sent_bytes[i]) * link.seconds_per_byte;
+  }
+  return latency + seconds;
+}
+
+// The source has one way out: the copies of the input go one after the other.
+double feeding_s(const Setting& setting, const std::vector<int>& devices, double input_bytes) {
+  double latency = 0, seconds = 0;
+  for (const int device : devices) {
+    if (setting.swarm.source < 0 || device == setting.swarm.source) continue;
+    const LinkCost link = link_cost(setting.swarm, setting.swarm.source, device);
+    latency = std::max(latency, link.latency_s);
+    seconds += input_bytes * link.seconds_per_byte;
   }
   return latency + seconds;
 }
@@ -99,10 +115,15 @@ Subproblem problem_behind_split(const Setting& setting, const Numbers& numbers, 
   std::vector<bool> taken(setting.swarm.devices.size());
   for (const int device : devices) taken[at(device)] = true;
   Subproblem sub = problem_behind(setting, numbers, figures.at, taken);
-  for (std::size_t k = 0; k < sub.problem.kinds.size(); ++k)
-    sub.problem.entry_s[k] = joining_s(setting, figures, devices, sub.problem.kinds[k].devices.front());
+  for (std::size_t k = 0; k < sub.problem.kinds.size(); ++k) {
+    const int to = sub.problem.kinds[k].devices.front();
+    sub.problem.entry_s[k] = joining_s(setting, figures, devices, to);
+    sub.problem.entry_half_duplex[k] = std::any_of(
+        devices.begin(), devices.end(), [&](int device) { return is_half_duplex(setting.swarm, device, to); });
+  }
+  const double feeding = feeding_s(setting, devices, numbers.sent_bytes[0]);
   for (std::size_t i = 0; i < devices.size(); ++i)
-    sub.problem.shares.push_back(share_on(setting, figures, sub, i, devices[i], numbers.sent_bytes[0]));
+    sub.problem.shares.push_back(share_on(setting, figures, sub, i, devices[i], feeding));
   return sub;
 }
 

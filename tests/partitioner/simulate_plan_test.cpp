@@ -24,7 +24,7 @@ struct Planned {
   CostTable costs;
   PlanRequest request;
 
-  Planned(std::uint64_t seed, const CostModelDef& cost_model, bool half_duplex) {
+  Planned(std::uint64_t seed, const CostModelDef& cost_model, bool half_duplex, bool some = false) {
     Rng rng(seed, kTestStream, 4);
     const auto drawn = [&](double low, double high) {
       return Figure{low * std::pow(high / low, rng.uniform()), false};
@@ -45,6 +45,9 @@ struct Planned {
       for (std::size_t b = 0; b < a; ++b)
         swarm.links[a][b] = swarm.links[b][a] = {drawn(1e6, 1e8), drawn(1e-5, 1e-2), half_duplex};
     swarm.source = static_cast<int>(rng.below(5)) - 1;
+    for (std::size_t a = 0; some && a < 4; ++a)
+      for (std::size_t b = 0; b < a; ++b)
+        swarm.links[a][b].half_duplex = swarm.links[b][a].half_duplex = rng.below(2) == 0;
     costs = cost_table(model.graph, swarm, {}, 1);
     request.model = &cost_model;
     request.objective = find(objective_catalog(), "throughput");
@@ -95,6 +98,45 @@ TEST(SimulatedPlans, KeepWhatThePlanPromisesOnHalfDuplexLinks) {
       Planned planned(seed, model, true);
       for_rows(planned, expect_the_scores);
     }
+}
+
+TEST(SimulatedPlans, KeepWhatThePlanPromisesWhereSomeLinksAreHalfDuplex) {
+  for (const CostModelDef& model : cost_model_catalog())
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      SCOPED_TRACE(testing::Message() << model.name << " seed " << seed);
+      Planned planned(seed, model, false, true);
+      planned.request.splits = {{"filters", 2, NodeId{2}}, {"tiles", 3, NodeId{3}}};
+      for_rows(planned, expect_the_scores);
+    }
+}
+
+namespace {
+
+// Seconds of the bytes that leave the device that holds the data.
+double way_out_s(const Plan& row, int source) {
+  double seconds = 0;
+  for (const PlanCut& cut : row.cuts)
+    if (cut.from < 0 || row.stages[static_cast<std::size_t>(cut.from)].device == source)
+      if (cut.from < 0 || row.stages[static_cast<std::size_t>(cut.from)].share >= 0)
+        seconds += cut.seconds.value - cut.latency_s;
+  return seconds;
+}
+
+}  // namespace
+
+TEST(SimulatedPlans, TheSourceSendsTheCopiesOfTheInputOneAfterTheOther) {
+  int split = 0;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    Planned planned(seed, cost_model_catalog().front(), false);
+    planned.swarm.source = static_cast<int>(seed % 4);
+    planned.request.splits = {{"filters", 2, NodeId{2}}, {"tiles", 3, NodeId{3}}};
+    for_rows(planned, [&](const Plan& row, const SimPlan&) {
+      if (!row.split) return;
+      ++split;
+      EXPECT_GE(row.score.period_s * (1 + 1e-9), way_out_s(row, planned.swarm.source));
+    });
+  }
+  EXPECT_GT(split, 10);
 }
 
 }  // namespace cleave

@@ -42,6 +42,8 @@ SimPlan random_pipeline(Draw& draw) {
     if (stage.to >= 0) stage.send_s = coincide ? draw.quarters(1, 6) : draw.seconds(1.5);
     if (stage.to >= 0 && draw.one_in(3)) stage.lead_s = 0.5 * stage.send_s;
     if ((i < shares || i == 0) && draw.one_in(2)) stage.entry_s = coincide ? draw.quarters(1, 4) : draw.seconds(1);
+    const bool at_hand = (i < shares || i == 0) && stage.entry_s <= 0;
+    if (at_hand && stage.to >= 0 && draw.one_in(3)) stage.feed_s = coincide ? draw.quarters(1, 4) : draw.seconds(1);
     stage.half_duplex = draw.one_in(2);
     stage.queue = draw.from(1, 4);
     stage.idle_w = draw.quarters(0, 8);
@@ -118,7 +120,7 @@ void add_shares(Draw& draw, Problem& problem, int ways, bool alike) {
       share.receive_s = draw.one_in(2) ? draw.seconds(1) : 0;
     }
     share.send_s.assign(kinds, i == 0 || !alike ? draw.seconds(0.5) : share.send_s.front());
-    share.half_duplex = problem.entry_half_duplex;
+    share.half_duplex.assign(kinds, draw.one_in(3));
     problem.shares.push_back(share);
   }
   for (double& entry_s : problem.entry_s) {
@@ -135,7 +137,7 @@ Planned random_plan(Draw& draw, const CostModelDef& model, int shares, bool alik
   problem.positions = kinds + 1;
   for (std::vector<double>* bytes : {&problem.held_bytes, &problem.in_bytes, &problem.out_bytes, &problem.sent_bytes})
     bytes->assign(at(problem.positions), 0);
-  problem.entry_half_duplex = draw.one_in(3);
+  for (int kind = 0; kind < kinds; ++kind) problem.entry_half_duplex.push_back(draw.one_in(3));
   problem.measured_s.resize(at(kinds));
   problem.links.assign(at(kinds), std::vector<LinkCost>(at(kinds)));
   for (int kind = 0; kind < kinds; ++kind) {
@@ -173,14 +175,14 @@ SimPlan pipeline_of(const Planned& planned) {
     made.entry_s = share.receive_s;
     made.to = shares;
     made.send_s = share.send_s.front();
-    made.half_duplex = share.half_duplex;
+    made.half_duplex = is_half_duplex(share, planned.stages.front().kind);
     plan.stages.push_back(made);
   }
   for (std::size_t i = 0; i < planned.stages.size(); ++i) {
     const Stage& stage = planned.stages[i];
     const DeviceKind& kind = problem.kinds[at(stage.kind)];
     SimStage made = computing(compute_s(problem, stage), kind.idle_w, kind.compute_w);
-    if (i == 0) made.half_duplex = problem.entry_half_duplex;
+    if (i == 0) made.half_duplex = is_entry_half_duplex(problem, stage.kind);
     if (i == 0 && shares == 0) made.entry_s = problem.entry_s[at(stage.kind)];
     if (i > 0) made.half_duplex = problem.links[at(planned.stages[i - 1].kind)][at(stage.kind)].half_duplex;
     if (i + 1 < planned.stages.size()) {
@@ -480,6 +482,27 @@ TEST(SimPlanOfAPlan, TakesTimesFromStagesAndCuts) {
   EXPECT_EQ(b.queue, 3);
   EXPECT_FALSE(plan.stages[0].half_duplex);
   EXPECT_TRUE(b.half_duplex && plan.stages[2].half_duplex);
+}
+
+TEST(SimPlanOfAPlan, CopiesOfTheInputComeOneAfterTheOther) {
+  Plan planned = split_plan();
+  PlanCut copy = planned.cuts.front();
+  copy.to = 1;
+  copy.latency_s = planned.cuts.front().latency_s = 0.125;
+  planned.cuts.push_back(copy);
+  const SimPlan plan = sim_plan(planned, three_devices(), cost_model_catalog()[0], 3);
+  EXPECT_EQ(plan.stages[0].entry_s, 0.125 + 2 * 0.125);
+  EXPECT_EQ(plan.stages[1].entry_s, plan.stages[0].entry_s);
+}
+
+TEST(SimPlanOfAPlan, AShareThatHoldsTheInputFeedsTheOthers) {
+  Swarm swarm = three_devices();
+  swarm.source = 1;
+  const SimPlan plan = sim_plan(split_plan(), swarm, cost_model_catalog()[0], 3);
+  ASSERT_STREQ(check_simulation(plan, {}), "");
+  EXPECT_EQ(plan.stages[1].feed_s, 0.25);
+  EXPECT_EQ(busy_s(plan, 1), 2);
+  EXPECT_EQ(busy_s(sim_plan(split_plan(), swarm, cost_model_catalog()[2], 3), 1), 2 + 0.75 + 0.25);
 }
 
 TEST(SimPlanOfAPlan, IsCheckedForMistakes) {

@@ -13,7 +13,7 @@ std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 constexpr int kSource = -1;
 
-enum class What { due, computed, led, transferred, stop };
+enum class What { due, computed, led, transferred, fed, stop };
 
 struct Event {
   double time_s = 0;
@@ -39,7 +39,7 @@ struct Machine {
   std::int64_t leading = -1, led = -1;  // frame of which the first of the transfer is under way, is over
   bool computing = false, receiving = false, sending = false, dead = false;
   double left_j = 0;
-  std::vector<double> compute_s, lead_s, send_s, entry_s;  // by frame
+  std::vector<double> compute_s, lead_s, send_s, entry_s, feed_s;  // by frame
   SimDevice sums;
 };
 
@@ -162,6 +162,12 @@ void start_all(Twin& twin) {
   }
 }
 
+void end_sending(Twin& twin, int i) {
+  Machine& from = twin.device(i);
+  from.sending = false;
+  if (twin.plan.model != SimModel::overlapped) from.in_hand = -1;
+}
+
 void transferred(Twin& twin, int j, std::int64_t frame) {
   Machine& into = twin.device(j);
   const int i = into.inputs[into.receive_part];
@@ -174,10 +180,11 @@ void transferred(Twin& twin, int j, std::int64_t frame) {
   }
   if (i == kSource) return;
   Machine& from = twin.device(i);
-  from.sending = false;
   from.inside.erase(frame);
   ++from.sent;
-  if (twin.plan.model != SimModel::overlapped) from.in_hand = -1;
+  if (from.feed_s[at(frame)] > 0 && twin.exists(frame + 1))
+    twin.events.push({twin.now_s + from.feed_s[at(frame)], What::fed, i, frame});
+  else end_sending(twin, i);
 }
 
 void computed(Twin& twin, int i, std::int64_t frame) {
@@ -255,6 +262,7 @@ void prepare(Twin& twin) {
       const double factor = send.next();
       device.lead_s.push_back(twin.stage(i).lead_s * factor);
       device.send_s.push_back((twin.stage(i).send_s - twin.stage(i).lead_s) * factor);
+      device.feed_s.push_back(twin.stage(i).feed_s * factor);
       device.entry_s.push_back(twin.stage(i).entry_s * entry.next());
     }
     twin.devices.push_back(device);
@@ -275,6 +283,7 @@ void handle_all_now(Twin& twin) {
       twin.device(event.stage).leading = -1;
       twin.device(event.stage).led = event.frame;
     }
+    if (event.what == What::fed) end_sending(twin, event.stage);
     if (event.what == What::transferred) transferred(twin, event.stage, event.frame);
     if (event.what == What::stop) stops.push_back(event.stage);
   }

@@ -178,7 +178,12 @@ void set_entry(Rng& rng, Problem& problem, const RandomShape& shape) {
   const bool far = once_in(rng, 2);
   for (std::size_t k = 0; k < problem.kinds.size(); ++k)
     problem.entry_s.push_back(far && !once_in(rng, 3) ? real(rng, 0, 8) : 0);
-  problem.entry_half_duplex = shape.coupled && once_in(rng, 2);
+  const auto half_duplex = [&] {
+    std::vector<bool> flags;
+    for (std::size_t k = 0; k < problem.kinds.size(); ++k) flags.push_back(shape.coupled && once_in(rng, 2));
+    return flags;
+  };
+  problem.entry_half_duplex = half_duplex();
   if (!shape.shares || !once_in(rng, 5)) return;
   for (int i = whole(rng, 1, 2); i > 0; --i) {
     Share share;
@@ -186,7 +191,7 @@ void set_entry(Rng& rng, Problem& problem, const RandomShape& shape) {
     share.compute_s = real(rng, 0, 8);
     share.receive_s = once_in(rng, 2) ? 0 : real(rng, 0, 4);
     share.send_s = random_values(rng, static_cast<int>(problem.kinds.size()), 0, 6, false);
-    share.half_duplex = shape.coupled && once_in(rng, 2);
+    share.half_duplex = half_duplex();
     share.compute_w = real(rng, 1, 8);
     share.idle_w = real(rng, 0, 1) * share.compute_w;
     if (problem.kinds.front().battery_j < kInfinity) share.battery_j = real(rng, 50, 400);
