@@ -126,5 +126,67 @@ class Options(unittest.TestCase):
         self.assertIn("it would fit with placement.limits.memory:", done.stderr)
 
 
+CHAIN = """version: 1
+devices:
+  a: {preset: raspberry-pi-3b}
+  b: {preset: raspberry-pi-4b-2gb}
+  c: {preset: raspberry-pi-5-8gb}
+  d: {preset: raspberry-pi-4b-8gb}
+links: {default: {bandwidth: 100Mbit/s, latency: 1ms}}
+network:
+  input: {image: [3, 32, 32]}
+  layers:
+    - {conv2d: {filters: 16, kernel: 5, padding: same}, name: c1}
+    - {conv2d: {filters: 16, kernel: 5, padding: same}, name: c2}
+    - {max_pool: {size: all}}
+"""
+
+
+class Requests(unittest.TestCase):
+    def plan(self, placement, *args):
+        with tempfile.TemporaryDirectory() as folder:
+            model = pathlib.Path(folder) / "m.yaml"
+            model.write_text(CHAIN + "placement: " + placement + "\n", encoding="utf-8")
+            done = cleave("plan", str(model), "--format", "json", *args)
+            return done, json.loads(done.stdout) if done.stdout else None
+
+    def test_cuts_are_where_the_list_says(self):
+        self.assertEqual({row["cut"] for row in self.plan("{cuts: {after: c1}}")[1]["rows"]}, {"-", "c1"})
+        self.assertEqual({row["cut"] for row in self.plan("{cuts: {after: []}}")[1]["rows"]}, {"-"})
+
+    def test_accuracies_that_disagree_are_unknown(self):
+        one = self.plan("{cuts: {after: [c1, c2]}, accuracy: {c1: {1: 0.9}, c2: {1: 0.9}}}")[1]["rows"]
+        two = self.plan("{cuts: {after: [c1, c2]}, accuracy: {c1: {1: 0.9}, c2: {1: 0.5}}}")[1]["rows"]
+        self.assertEqual({row["accuracy"] for row in one}, {0.9})
+        self.assertEqual({row["accuracy"] for row in two}, {None})
+
+    def test_only_measured_stages_where_estimates_are_refused(self):
+        done, table = self.plan("{costs: {else: refuse}}")
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("run `cleave profile`", done.stderr)
+        self.assertTrue(all("not measured" in row["misfit"] for row in table["rows"]))
+
+    def test_no_time_means_no_claim(self):
+        for objective in ("throughput", "latency", "energy", "lifetime", "balance"):
+            plan_of = self.plan("{split: {tiles: [2, 3]}}", "--time-limit", "0", "--objective", objective)[1]["plan"]
+            best = self.plan("{split: {tiles: [2, 3]}}", "--objective", objective)[1]["plan"]
+            higher = objective not in ("latency", "energy")
+            self.assertTrue(plan_of["bound"] is None or plan_of["bound"] >= best["value"] if higher
+                            else plan_of["bound"] <= best["value"], objective)
+
+    def test_shares_that_differ_are_tried_in_every_order(self):
+        best = self.plan("{split: {tiles: [3]}, cuts: {after: [c2]}}", "--objective", "latency")[1]
+        row = next(row for row in best["rows"] if row["ways"] == 3)
+        heads = sorted(row["cards"].split("|")[0].split("+"))
+        orders = []
+        for order in (heads, heads[::-1], [heads[1], heads[0], heads[2]]):
+            tail = row["cards"].split("|")[1]
+            stated = f"{{mode: manual, split: {{tiles: [3]}}, map: {{c1: {'+'.join(order)}, max_pool: {tail}}}}}"
+            orders.append(self.plan(stated)[1]["plan"]["value"])
+        self.assertEqual(len(orders), 3)
+        stated_s = [1 / value for value in orders]
+        self.assertLessEqual(row["period_s"], min(stated_s) * (1 + 1e-9) if row["period_s"] else 0)
+
+
 if __name__ == "__main__":
     unittest.main()
