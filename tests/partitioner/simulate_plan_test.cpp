@@ -112,13 +112,13 @@ TEST(SimulatedPlans, KeepWhatThePlanPromisesWhereSomeLinksAreHalfDuplex) {
 
 namespace {
 
-// Seconds of the bytes that leave the device that holds the data.
+// Seconds of the bytes a source sends to the shares, and of its own part if it is a share.
 double way_out_s(const Plan& row, int source) {
   double seconds = 0;
-  for (const PlanCut& cut : row.cuts)
-    if (cut.from < 0 || row.stages[static_cast<std::size_t>(cut.from)].device == source)
-      if (cut.from < 0 || row.stages[static_cast<std::size_t>(cut.from)].share >= 0)
-        seconds += cut.seconds.value - cut.latency_s;
+  for (const PlanCut& cut : row.cuts) {
+    const PlanStage* from = cut.from < 0 ? nullptr : &row.stages[static_cast<std::size_t>(cut.from)];
+    if (from == nullptr || (from->share >= 0 && from->device == source)) seconds += cut.seconds.value - cut.latency_s;
+  }
   return seconds;
 }
 
