@@ -116,6 +116,8 @@ const Sort kSorts[] = {
     {"EqualDevices", {.max_layers = 8, .coupled = true, .equal_devices = true}, 100},
 };
 
+void PrintTo(const Sort& sort, std::ostream* out) { *out << sort.name; }  // else its bytes
+
 class SearchOf : public testing::TestWithParam<Sort> {};
 
 TEST_P(SearchOf, FindsWhatTryingAllPlansFinds) {
