@@ -200,7 +200,9 @@ class PlanReader {
     if (wanted < 0) return -1;
     for (std::size_t i = 0; i < plan_.stages.size(); ++i)
       if (plan_.stages[i].device == wanted) return static_cast<int>(i);
-    found_.add(place_of(map, key), fmt::format("'{}' has no stage", text_of(map, key)));
+    const bool all_known =
+        std::all_of(plan_.stages.begin(), plan_.stages.end(), [](const PlanStage& s) { return s.device >= 0; });
+    if (all_known) found_.add(place_of(map, key), fmt::format("'{}' has no stage", text_of(map, key)));
     return -1;
   }
 

@@ -23,6 +23,7 @@ Model load_model(const std::string& path, const CommonOptions& common) {
   Diagnostics found(model.reading.sources);
   read_model(path, language, sets, model.reading, found);
   model.graph = build_graph(model.reading.spec, language, found);
+  if (found.empty()) check_placed_nodes(model.reading.doc, model.graph, found);
   check_swarm(model.graph, model.reading.doc, found);
   found.throw_if_any();
   return model;
