@@ -117,9 +117,7 @@ std::string cards_text(const Swarm& swarm, const Plan& plan) {
 }
 
 std::string short_cards(const Swarm& swarm, const Plan& plan) {
-  const std::string text = cards_text(swarm, plan);
-  if (text.size() <= kCardsWidth) return text;
-  return shortened(text, kCardsWidth);
+  return shortened(cards_text(swarm, plan), kCardsWidth);
 }
 
 std::string binary_bytes(std::int64_t bytes) {

@@ -3,6 +3,7 @@
 #include "partitioner/swarm.h"
 
 #include <algorithm>
+#include <cassert>
 #include <optional>
 #include <set>
 
@@ -64,7 +65,9 @@ void set_power(const DocNode& map, const DevicePreset& preset, Device& device) {
 
 // `named` is null for a device without a preset.
 Device device_of(const std::string& name, const DevicePreset* named, const DocNode& map) {
-  const DevicePreset preset = filled_in(named != nullptr ? *named : *find(device_presets(), kUnknown));
+  const DevicePreset* stated = named != nullptr ? named : find(device_presets(), kUnknown);
+  assert(stated != nullptr);
+  const DevicePreset preset = filled_in(*stated);
   Device device;
   device.name = name;
   device.preset = named != nullptr ? named->name : "";
