@@ -119,6 +119,7 @@ class Builder {
       module.input = reading.broken ? NodeId::none : reading.nodes.front();
       const Scope nearer = scope.with(spec.settings);
       const Flowing body = add_part(spec.body, nearer, reading, Part::body, spec.name);
+      if (!body.broken && !spec.body.layers.empty()) set_sent(body.nodes.front(), spec.send);
       if (spec.head) {
         const Flowing head = add_part(*spec.head, nearer, body, Part::head, spec.name + "/head");
         module.head = head.broken ? NodeId::none : head.nodes.front();
@@ -137,6 +138,15 @@ class Builder {
     Names names;
     names["input"] = {reading.broken ? NodeId::none : reading.nodes.front(), reading.broken};
     return add_list(part.layers, scope.with(part.settings), reading, names, prefix);
+  }
+
+  // What a body gives is rounded to what it is sent as where it is computed, so that results are the same wherever it
+  // is read. Bits are smaller than any of them.
+  void set_sent(NodeId body, DType send) {
+    Node& node = graph_.node(body);
+    if (node.op == nullptr || node.type.dtype != DType::f32 || (send != DType::f16 && send != DType::i8)) return;
+    node.type.dtype = send;
+    node.cost = node.op->cost(node.params, input_types(graph_, node), node.type, node.weight_type, 1);
   }
 
   void check_send(const ModuleSpec& spec, const Module& module) {

@@ -194,6 +194,14 @@ TrainSpec training_of(const DocNode& doc) {
   training.steps = integer_at(doc, "training.iterations.max");
   training.pick_body = real_at(doc, "training.pick.body");
   training.pick_head = real_at(doc, "training.pick.head");
+  training.stop_early = text_at(doc, "training.iterations.stop_early") == "on_new_input";
+  training.states_pace = training.stop_early || find_path(doc, "training.buffer") != nullptr;
+  if (const std::string policy = text_at(doc, "training.buffer.policy"); !policy.empty())
+    training.buffer_policy = policy;
+  training.buffer_capacity = integer_at(doc, "training.buffer.capacity", training.buffer_capacity);
+  training.buffer_drops = text_at(doc, "training.buffer.when_full") == "drop_oldest";
+  training.checkpoint_every_s = real_at(doc, "training.checkpoint.every", training.checkpoint_every_s);
+  training.checkpoint_keep = integer_at(doc, "training.checkpoint.keep", training.checkpoint_keep);
   return training;
 }
 
@@ -216,29 +224,13 @@ struct Later {
   const char* fine = nullptr;  // a value that is no obstacle
 };
 constexpr Later kLater[] = {
-    {"devices", "train run eval"},
-    {"links", "train run eval"},
-    {"placement.mode", "train run eval", "auto"},
-    {"placement.objective", "train run eval", "throughput"},
-    {"placement.cuts", "train run eval"},
-    {"placement.split", "train run eval"},
-    {"placement.pin", "train run eval"},
-    {"placement.limits", "train run eval"},
-    {"placement.costs", "train run eval"},
-    {"placement.accuracy", "train run eval"},
-    {"placement.map", "train run eval"},
     {"training.algorithm", "train", "metropolis_hastings"},
-    {"training.mode", "train", "lockstep"},
-    {"training.iterations.stop_early", "train", "never"},
     {"training.temperature", "train"},
     {"training.warm_up", "train", "0"},
-    {"training.buffer", "train"},
     {"training.chains", "train", "1"},
     {"training.keep", "train"},
-    {"training.checkpoint", "train"},
     {"inference.rate", "run eval", "max"},
     {"inference.predict", "run eval", "last"},
-    {"output.power", "train run eval"},
 };
 
 void add_not_run_yet(const DocNode& doc, ModelSpec& spec) {
@@ -247,8 +239,16 @@ void add_not_run_yet(const DocNode& doc, ModelSpec& spec) {
     if (node == nullptr || node->origin == "default" || (later.fine != nullptr && node->scalar == later.fine)) continue;
     const bool of_preset = node->origin.starts_with("preset ");
     spec.not_run_yet.push_back({of_preset ? fmt::format("{} of the {}", later.path, node->origin) : later.path,
-                                of_preset ? find_path(doc, "training.preset")->pos : node->pos, later.commands});
+                                of_preset ? find_path(doc, "training.preset")->pos : node->pos, later.commands, ""});
   }
+}
+
+// A float has an i8 only with a scale that fits the values a network gives.
+void refuse_unscaled(const DocNode& modules, ModelSpec& spec) {
+  for (const DocNode& module : modules.items)
+    if (const DocNode* dtype = find_path(module, "send.dtype"); dtype != nullptr && dtype->scalar == "i8")
+      spec.not_run_yet.push_back(
+          {"send: {dtype: i8}", dtype->pos, "train run eval", "it needs a calibrated scale; f16 and bit can be sent"});
 }
 
 }  // namespace
@@ -279,6 +279,7 @@ ModelSpec extract_spec(const DocNode& doc, const std::string& file, const Langua
   }
   spec.settings = settings_of(*network, language);
   if (const DocNode* layers = network->find("layers")) spec.layers = part_of(layers, language).layers;
+  if (const DocNode* modules = network->find("modules")) refuse_unscaled(*modules, spec);
   if (const DocNode* modules = network->find("modules"))
     for (const DocNode& module : modules->items)
       if (module.is_map()) spec.modules.push_back(module_of(module, language));

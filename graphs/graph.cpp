@@ -62,6 +62,11 @@ std::vector<TensorType> input_types(const Graph& graph, const Node& node) {
   return types;
 }
 
+bool rounds(const Graph& graph, const Node& node) {
+  if (node.op == nullptr || node.type.dtype != DType::f16) return false;
+  return node.op->infer(node.params, input_types(graph, node)).dtype != DType::f16;
+}
+
 std::int64_t weight_count(const Node& node) {
   std::int64_t count = 0;
   for (const WeightSlot& slot : node.weights)

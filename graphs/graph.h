@@ -41,7 +41,7 @@ struct Node {
   const OpDef* op = nullptr;  // null for the input node
   Params params;
   std::vector<NodeId> inputs;  // a fused `add` is the last one and not passed to the op
-  TensorType type;             // of the output, one sample
+  TensorType type;  // of the output, one sample; its op's, or f16 where it is rounded for its module's `send`
   WeightType weight_type;
   std::vector<WeightSlot> weights;  // empty for ops without weights
   Cost cost;                        // of one sample
@@ -57,7 +57,7 @@ struct Module {
   NodeId input = NodeId::none;  // what it reads: the body of the module before, or the graph's input
   NodeId body = NodeId::none;   // what it sends on; `input` when it has no body
   NodeId head = NodeId::none;   // logits of its classifier; none = cannot be trained or exited from
-  DType send = DType::f32;      // how the body's output travels between devices
+  DType send = DType::f32;      // what the file says of the body's output; its node's dtype obeys
 };
 
 // The loss of every head: a likelihood row and how it is reduced over the batch.
@@ -82,6 +82,8 @@ struct Graph {
 std::vector<NodeId> op_inputs(const Node& node);
 // The types of those inputs.
 std::vector<TensorType> input_types(const Graph& graph, const Node& node);
+// True where a node's values are rounded to its dtype f16 as they are made: not where its op only hands halves on.
+bool rounds(const Graph& graph, const Node& node);
 // Weights and biases and scales of a node; statistics are not counted.
 std::int64_t weight_count(const Node& node);
 std::int64_t weight_count(const Graph& graph);

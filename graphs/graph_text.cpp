@@ -168,8 +168,8 @@ std::string graph_to_json(const Graph& graph) {
 }
 
 void fuse_for_inference(Graph& graph) {
-  Weights weights = initial_weights(graph, 1);
-  run_passes(graph, weights);
+  Weights none;
+  run_passes(graph, none);
 }
 
 }  // namespace cleave

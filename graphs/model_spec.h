@@ -92,6 +92,13 @@ struct TrainSpec {
   double lambda = 0;                    // multiplies the reduced loss
   std::int64_t steps = 0;               // of Metropolis-Hastings per module and batch (iterations.max)
   double pick_body = 0, pick_head = 0;  // add up to 1
+  bool stop_early = false;              // on_new_input
+  std::string buffer_policy = "fifo";
+  std::int64_t buffer_capacity = 4;
+  bool buffer_drops = false;  // when_full: drop_oldest
+  bool states_pace = false;   // the file says something of stop_early: on_new_input or the buffer
+  double checkpoint_every_s = 300;
+  std::int64_t checkpoint_keep = 2;
 };
 
 struct EarlyExitSpec {
@@ -116,6 +123,7 @@ struct NotRunYet {
   std::string path;  // "placement.mode"
   SourcePos pos;
   std::string commands;  // the commands it stands in the way of: "train", "run eval", …
+  std::string why;       // "" = in time it will be obeyed
 };
 
 struct ModelSpec {

@@ -1,7 +1,8 @@
 // Rewriting by absorption. Where a node's only reader can take over its work (a batch norm folded into a convolution,
 // an activation done where the product is stored), the reader's place in the list is given to the merged node and the
 // old one dies. Keeping the reader's place keeps the order topological: everything either of them reads comes before
-// it. A node whose value somebody outside reads (a module's body or head) is never absorbed.
+// it. A node whose value somebody outside reads (a module's body or head) is never absorbed, nor one that rounds to
+// f16: what follows would then be done before the rounding.
 #include "graphs/passes.h"
 
 #include <algorithm>
@@ -85,7 +86,7 @@ bool is_op(const Node& node, std::string_view name) { return node.op != nullptr 
 
 void drop_dropout(Graph& graph, Weights& weights) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-    if (is_op(graph.nodes[i], "dropout"))
+    if (is_op(graph.nodes[i], "dropout") && !rounds(graph, graph.nodes[i]))
       redirect(graph, NodeId{static_cast<std::int32_t>(i)}, graph.nodes[i].inputs[0]);
   drop_dead_nodes(graph, weights);
 }
@@ -102,36 +103,40 @@ void absorb(Graph& graph, Weights& weights, NodeId producer, NodeId reader) {
   merged.type = graph.node(reader).type;
   merged.cost += graph.node(reader).cost;
   graph.node(reader) = std::move(merged);
-  weights[index_of(reader)] = std::move(weights[index_of(producer)]);
+  if (!weights.empty()) weights[index_of(reader)] = std::move(weights[index_of(producer)]);
+}
+
+// Gives the node a bias if it has none.
+void add_bias(Node& node, std::int64_t filters) {
+  if (slot_of(node, "bias") < node.weights.size()) return;
+  node.weights.push_back({"bias", Role::bias, {filters}, 0});
+  node.params.set("bias", true);
 }
 
 // y = (w x + b - mean)/sqrt(var + eps)·gain + shift becomes (f w) x + (b - mean) f + shift, f = gain/sqrt(var + eps).
-void fold_into(Graph& graph, Weights& weights, NodeId producer, NodeId norm) {
-  const Node norm_node = graph.node(norm);
-  const LayerWeights stats = weights[index_of(norm)];
-  absorb(graph, weights, producer, norm);
-  Node& node = graph.node(norm);
-  LayerWeights& layer = weights[index_of(norm)];
-  const auto filters = static_cast<std::size_t>(channels_of(norm_node.type.shape));
-  if (slot_of(node, "bias") == node.weights.size()) {
-    node.weights.push_back({"bias", Role::bias, {static_cast<std::int64_t>(filters)}, 0});
-    layer.arrays.emplace_back(filters, 0.0F);
-    node.params.set("bias", true);
-  }
+void scale_filters(const Node& norm, const LayerWeights& stats, const Node& node, LayerWeights& layer) {
+  const auto filters = static_cast<std::size_t>(channels_of(norm.type.shape));
+  if (layer.arrays.size() < node.weights.size()) layer.arrays.emplace_back(filters, 0.0F);
   const std::size_t scaled = node.weight_type.scale_per_filter ? slot_of(node, "scale") : slot_of(node, "weight");
-  const auto array = [&](const char* name) -> const std::vector<float>& {
-    return stats.arrays[slot_of(norm_node, name)];
-  };
+  const auto array = [&](const char* name) -> const std::vector<float>& { return stats.arrays[slot_of(norm, name)]; };
   std::vector<float>& bias = layer.arrays[slot_of(node, "bias")];
   std::vector<float>& kernel = layer.arrays[scaled];
   const std::size_t per_filter = kernel.size() / filters;
-  const double epsilon = norm_node.params.real("epsilon", 1e-5);
+  const double epsilon = norm.params.real("epsilon", 1e-5);
   for (std::size_t f = 0; f < filters; ++f) {
     const double factor = array("weight")[f] / std::sqrt(array("running_var")[f] + epsilon);
     for (std::size_t k = 0; k < per_filter; ++k)
       kernel[f * per_filter + k] = static_cast<float>(kernel[f * per_filter + k] * factor);
     bias[f] = static_cast<float>((bias[f] - array("running_mean")[f]) * factor + array("bias")[f]);
   }
+}
+
+void fold_into(Graph& graph, Weights& weights, NodeId producer, NodeId norm) {
+  const Node norm_node = graph.node(norm);
+  const LayerWeights stats = weights.empty() ? LayerWeights{} : weights[index_of(norm)];
+  absorb(graph, weights, producer, norm);
+  add_bias(graph.node(norm), channels_of(norm_node.type.shape));
+  if (!weights.empty()) scale_filters(norm_node, stats, graph.node(norm), weights[index_of(norm)]);
 }
 
 void fold_batch_norm(Graph& graph, Weights& weights) {
@@ -142,7 +147,7 @@ void fold_batch_norm(Graph& graph, Weights& weights) {
     const Node& node = graph.node(producer);
     const bool scalable = node.weight_type.grid == WeightType::Grid::real || node.weight_type.scale_per_filter;
     if (!has_kernel(node) || !scalable || readers[index_of(producer)] != 1 || is_visible(graph, producer)) continue;
-    if (node.epilogue != Epilogue{}) continue;
+    if (node.epilogue != Epilogue{} || node.type.dtype == DType::f16) continue;
     fold_into(graph, weights, producer, NodeId{static_cast<std::int32_t>(i)});
   }
   drop_dead_nodes(graph, weights);
@@ -151,7 +156,7 @@ void fold_batch_norm(Graph& graph, Weights& weights) {
 bool can_fuse(const Graph& graph, const std::vector<int>& readers, NodeId producer) {
   const Node& node = graph.node(producer);
   return has_kernel(node) && readers[index_of(producer)] == 1 && !is_visible(graph, producer) &&
-         node.epilogue.activation == nullptr;
+         node.epilogue.activation == nullptr && node.type.dtype != DType::f16;
 }
 
 // add(producer, other) becomes the producer with `other` added where it stores.

@@ -17,7 +17,11 @@ struct Pass {
 // The passes in the order they run.
 std::span<const Pass> pass_catalog();
 
-// Runs them all. Outputs change by rounding only.
+// Runs them all. Outputs change by rounding only. With an empty list of weights, on the graph alone.
 void run_passes(Graph& graph, Weights& weights);
+
+// Returns, by node, the node whose kernel gives its output once the passes have run: itself, or the layer that absorbs
+// it; what it reads where a pass drops it.
+std::vector<NodeId> computed_by(const Graph& graph);
 
 }  // namespace cleave

@@ -222,6 +222,40 @@ Weights parse(ByteSpan file, const MappedFile* mapping, const std::string& path,
   return weights;
 }
 
+struct Pieces {
+  std::vector<Bytes> storage;  // the first is the file's head
+
+  std::vector<ByteSpan> spans() const { return {storage.begin(), storage.end()}; }
+};
+
+Pieces file_pieces(const Graph& graph, const Weights& weights, const std::map<std::string, std::string>& metadata,
+                   const std::string& path) {
+  SafeFile contents;
+  contents.metadata = metadata;
+  Pieces pieces;
+  pieces.storage.emplace_back();
+  // Floats first: so they stay aligned to 4 bytes, as some readers want them.
+  for (const bool packed : {false, true})
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
+      for (std::size_t a = 0; a < graph.nodes[n].weights.size(); ++a) {
+        const WeightSlot& slot = graph.nodes[n].weights[a];
+        const Grid grid = grid_of(graph.nodes[n].weight_type, slot);
+        if (is_packed(grid) != packed) continue;
+        const std::vector<float>& values = weights[n].arrays[a];
+        assert(values.size() == size_of(slot));
+        const std::string name = array_name(graph.nodes[n], slot);
+        const std::string wrong = wrong_value(values, grid);
+        if (!wrong.empty()) throw RunError(fmt::format("{}: cannot write {}{}", path, name, wrong));
+        pieces.storage.push_back(array_bytes(values, packed));
+        const Bytes& stored = pieces.storage.back();  // its bytes stay where they are when the vector grows
+        const auto bytes = static_cast<std::int64_t>(stored.size());
+        contents.arrays.push_back({name, packed ? "U8" : "F32", packed ? Shape{bytes} : slot.shape, stored});
+        if (packed) contents.metadata[name] = packed_note(grid, slot.shape);
+      }
+  pieces.storage.front() = safetensors_head(contents);
+  return pieces;
+}
+
 }  // namespace
 
 Weights read_weights(const std::string& path, const Graph& graph) {
@@ -235,30 +269,16 @@ Weights parse_weights(ByteSpan file, const std::string& path, const Graph& graph
 
 void write_weights(const std::string& path, const Graph& graph, const Weights& weights,
                    const std::map<std::string, std::string>& metadata) {
-  SafeFile contents;
-  contents.metadata = metadata;
-  std::vector<Bytes> storage;
-  // Floats first: so they stay aligned to 4 bytes, as some readers want them.
-  for (const bool packed : {false, true})
-    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
-      for (std::size_t a = 0; a < graph.nodes[n].weights.size(); ++a) {
-        const WeightSlot& slot = graph.nodes[n].weights[a];
-        const Grid grid = grid_of(graph.nodes[n].weight_type, slot);
-        if (is_packed(grid) != packed) continue;
-        const std::vector<float>& values = weights[n].arrays[a];
-        assert(values.size() == size_of(slot));
-        const std::string name = array_name(graph.nodes[n], slot);
-        const std::string wrong = wrong_value(values, grid);
-        if (!wrong.empty()) throw RunError(fmt::format("{}: cannot write {}{}", path, name, wrong));
-        storage.push_back(array_bytes(values, packed));
-        const auto bytes = static_cast<std::int64_t>(storage.back().size());
-        contents.arrays.push_back({name, packed ? "U8" : "F32", packed ? Shape{bytes} : slot.shape, storage.back()});
-        if (packed) contents.metadata[name] = packed_note(grid, slot.shape);
-      }
-  const Bytes head = safetensors_head(contents);
-  std::vector<ByteSpan> pieces{head};
-  for (const SafeArray& array : contents.arrays) pieces.push_back(array.bytes);
-  write_file_atomically(path, pieces);
+  const Pieces pieces = file_pieces(graph, weights, metadata, path);
+  write_file_atomically(path, pieces.spans());
+}
+
+Bytes weights_to_bytes(const Graph& graph, const Weights& weights, const std::map<std::string, std::string>& metadata,
+                       const std::string& path) {
+  const Pieces pieces = file_pieces(graph, weights, metadata, path);
+  Bytes file;
+  for (const Bytes& piece : pieces.storage) file.insert(file.end(), piece.begin(), piece.end());
+  return file;
 }
 
 }  // namespace cleave

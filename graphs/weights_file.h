@@ -28,4 +28,8 @@ Weights parse_weights(ByteSpan file, const std::string& path, const Graph& graph
 void write_weights(const std::string& path, const Graph& graph, const Weights& weights,
                    const std::map<std::string, std::string>& metadata);
 
+// The bytes of such a file; `parse_weights` reads them. Throws as `write_weights`, with `path` for messages.
+Bytes weights_to_bytes(const Graph& graph, const Weights& weights, const std::map<std::string, std::string>& metadata,
+                       const std::string& path);
+
 }  // namespace cleave

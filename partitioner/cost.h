@@ -17,11 +17,10 @@ namespace cleave {
 // A tensor travels as one frame of the wire format: this header, then the payload (wire.md).
 inline constexpr std::int64_t kFrameHeaderBytes = 48;
 
-// How a node's output travels: its own dtype, or what its module's `send` states if that is smaller. Binary ones are
-// packed, 8 to a byte.
-DType sent_dtype(const Graph& graph, NodeId node);
-// Returns the bytes on the wire of `elements` elements a sample, `batch` samples, header included.
+// Returns the bytes on the wire of `elements` elements a sample, `batch` samples, header included. Bits are packed, 8
+// to a byte.
 std::int64_t wire_bytes(std::int64_t elements, DType dtype, std::int64_t batch);
+// The same of a node's output, at its own dtype.
 std::int64_t wire_bytes(const Graph& graph, NodeId node, std::int64_t batch);
 
 // A run of nodes that was measured as one.

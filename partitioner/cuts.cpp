@@ -1,5 +1,7 @@
 #include "partitioner/cuts.h"
 
+#include <algorithm>
+
 namespace cleave {
 
 namespace {
@@ -33,6 +35,24 @@ Positions chain_positions(const Graph& graph, const std::vector<NodeId>& after) 
     positions.all.push_back(now);
   }
   return positions;
+}
+
+bool keeps_layers(const Position& position, const std::vector<NodeId>& computed) {
+  for (std::size_t node = 0; node < computed.size(); ++node)
+    if (is_done(position, node) != is_done(position, index_of(computed[node]))) return false;
+  return true;
+}
+
+std::vector<NodeId> whole_prefixes(const std::vector<NodeId>& computed) {
+  std::vector<std::size_t> last(computed.size());  // by layer: the last node it computes
+  for (std::size_t node = 0; node < computed.size(); ++node) last[index_of(computed[node])] = node;
+  std::vector<NodeId> prefixes;
+  std::size_t end = 0;
+  for (std::size_t node = 0; node + 1 < computed.size(); ++node) {
+    end = std::max(end, last[index_of(computed[node])]);
+    if (node > 0 && end <= node) prefixes.push_back(static_cast<NodeId>(node));
+  }
+  return prefixes;
 }
 
 }  // namespace cleave

@@ -31,6 +31,12 @@ struct Positions {
 // The prefixes of the graph's order that end with the nodes `after` (ascending), or every prefix if it is empty.
 Positions chain_positions(const Graph& graph, const std::vector<NodeId>& after);
 
+// Returns whether no layer is taken apart that inference computes as one (`computed`: computed_by) when what is done
+// stops at `position`.
+bool keeps_layers(const Position& position, const std::vector<NodeId>& computed);
+// The nodes behind which a prefix of the graph's order keeps its layers, the input and the last one left out.
+std::vector<NodeId> whole_prefixes(const std::vector<NodeId>& computed);
+
 // All down-sets: sets of nodes that hold the inputs of each of theirs. Nothing when there are more than `limit`.
 // O(down-sets × nodes).
 std::optional<Positions> down_sets(const Graph& graph, int limit = kMaxPositions);

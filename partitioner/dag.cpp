@@ -9,8 +9,7 @@
 // is known when it is needed: it is the cover by m of the cover of P by v.
 //
 // O(down-sets × width × inputs of a node) for the sets and their covers, and as many words of 64 bits as nodes for
-// each; the relation "is contained in" is closed over the covers from the last to the first, O(down-sets² × width /
-// 64).
+// each; the relation "is contained in" is closed over the covers from last to first, O(down-sets² × width / 64).
 #include <algorithm>
 
 #include "partitioner/cuts.h"

@@ -3,6 +3,7 @@
 #include "partitioner/infeasible.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -83,9 +84,12 @@ struct Heaviest {
 
 Heaviest heaviest_step(const Numbers& numbers) {
   Heaviest heaviest;
+  std::size_t before = 0;
   for (std::size_t p = 1; p < numbers.positions.all.size(); ++p) {
+    if (!numbers.may_cut[p]) continue;
+    const std::size_t from = std::exchange(before, p);
     const double bytes =
-        numbers.held_bytes[p] - numbers.held_bytes[p - 1] + numbers.in_bytes[p - 1] + numbers.out_bytes[p];
+        numbers.held_bytes[p] - numbers.held_bytes[from] + numbers.in_bytes[from] + numbers.out_bytes[p];
     if (numbers.positions.after.empty() && bytes > heaviest.bytes) heaviest = {numbers.positions.all[p].name, bytes};
   }
   return heaviest;

@@ -9,12 +9,13 @@ namespace {
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-// The positions that hold all of `from`'s work, itself first.
+// The positions to cut at that hold all of `from`'s work, itself first.
 std::vector<int> behind(const Numbers& numbers, int from) {
   std::vector<int> found{from};
   const int count = static_cast<int>(numbers.positions.all.size());
   for (int p = from + 1; p < count; ++p) {
     const bool chain = numbers.positions.after.empty();
+    if (!numbers.may_cut[at(p)]) continue;
     if (chain || (numbers.positions.after[at(from)][at(p) / 64] >> (at(p) % 64) & 1U) != 0) found.push_back(p);
   }
   return found;

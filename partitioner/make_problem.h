@@ -23,6 +23,7 @@ struct Numbers {
   Positions positions;
   std::map<std::int32_t, int> prefixes;  // index of a node -> the position at which all up to it is done, in file order
   bool every_cut = true;                 // false: cuts along the file's order only
+  std::vector<bool> may_cut;             // [position]; where no cuts are stated, not within a layer
   std::vector<std::vector<double>> done_s;                        // [row][position]
   std::vector<std::vector<int>> estimates;                        // [row][position]: nodes done, of these estimated
   std::vector<std::map<std::pair<int, int>, double>> measured_s;  // [row]
@@ -42,7 +43,7 @@ struct Subproblem {
   std::vector<int> positions;  // of Numbers
 };
 
-// What stands behind position `from`, for the devices that are not `taken`.
+// What stands behind position `from` and the cuts allowed there, for the devices that are not `taken`.
 Subproblem problem_behind(const Setting& setting, const Numbers& numbers, int from, const std::vector<bool>& taken);
 
 // The shares of one split, whoever computes them.

@@ -39,6 +39,7 @@ class ManualPlan {
         map_(find_path(model.reading.doc, "placement.map")),
         numbers_(numbers_of(setting)) {
     name_positions(setting, numbers_);
+    numbers_.may_cut.assign(numbers_.may_cut.size(), true);  // it says where
   }
 
   Plan make() {

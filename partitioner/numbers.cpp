@@ -1,6 +1,7 @@
 // The figures at every position, whoever does the work.
 #include <fmt/format.h>
 
+#include "graphs/passes.h"
 #include "partitioner/make_problem.h"
 
 namespace cleave {
@@ -48,6 +49,16 @@ Positions positions_of(const Setting& setting, bool* every_cut) {
   return chain_positions(graph, setting.request.cut_after);
 }
 
+// Where nobody said where to cut, no layer is taken apart that inference computes as one: it would cost more than was
+// measured, and its results would differ in the last bits from those of one device.
+std::vector<bool> cuts_allowed(const Setting& setting, const Positions& positions) {
+  std::vector<bool> allowed(positions.all.size(), true);
+  if (!setting.request.cut_after.empty()) return allowed;
+  const std::vector<NodeId> computed = computed_by(setting.graph);
+  for (std::size_t p = 0; p < allowed.size(); ++p) allowed[p] = keeps_layers(positions.all[p], computed);
+  return allowed;
+}
+
 void add_seconds(const Setting& setting, Numbers& numbers) {
   const std::size_t nodes = setting.graph.nodes.size();
   for (std::size_t row = 0; row < setting.costs.seconds.size(); ++row) {
@@ -89,6 +100,7 @@ void add_bytes(const Setting& setting, Numbers& numbers) {
 Numbers numbers_of(const Setting& setting) {
   Numbers numbers;
   numbers.positions = positions_of(setting, &numbers.every_cut);
+  numbers.may_cut = cuts_allowed(setting, numbers.positions);
   numbers.prefixes = prefix_positions(numbers.positions, setting.graph.nodes.size());
   add_seconds(setting, numbers);
   add_bytes(setting, numbers);

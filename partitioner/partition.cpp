@@ -42,9 +42,11 @@ class Partitioner {
     add_single();
     for (const SplitSpec& spec : request_.splits)
       if (spec.ways > 1) splits_.push_back(split_figures(setting_, numbers_, spec));
+    const int last = static_cast<int>(numbers_.positions.all.size()) - 1;
     for (const auto& [node, p] : numbers_.prefixes) {
-      if (p == 0 || p == whole_.problem.last()) continue;
-      add_cut(p);
+      if (p == 0 || p == last) continue;
+      const auto local = std::find(whole_.positions.begin(), whole_.positions.end(), p);
+      if (local != whole_.positions.end()) add_cut(static_cast<int>(local - whole_.positions.begin()));
       for (const SplitFigures& figures : splits_)
         if (figures.at == p) add_split(figures);
     }
@@ -87,6 +89,7 @@ class Partitioner {
     add_row(whole_, best);
   }
 
+  // `p` is a position of the problem.
   void add_cut(int p) {
     const int kinds = static_cast<int>(whole_.problem.kinds.size());
     PlanParts best;

@@ -62,7 +62,7 @@ struct Plan {
 struct PlanRequest {
   const ObjectiveDef* objective = nullptr;
   const CostModelDef* model = nullptr;
-  std::vector<NodeId> cut_after;        // ascending; empty = every edge
+  std::vector<NodeId> cut_after;        // ascending; empty = every edge that is not inside a layer
   std::map<NodeId, std::string> names;  // of cuts, where they are not the node's own
   std::vector<SplitSpec> splits;        // tried beside no split at all
   std::map<NodeId, int> pins;           // node -> device

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "graphs/passes.h"
 #include "ops/core/catalog.h"
 #include "partitioner/make_problem.h"
 
@@ -52,16 +53,15 @@ void read_cuts(const Model& model, PlanRequest& request) {
 
 // Splits may be joined wherever a cut may go and the graph comes together.
 void read_splits(const Model& model, PlanRequest& request) {
+  if (find_path(model.reading.doc, "placement.split") == nullptr) return;
+  const std::vector<NodeId> places =
+      request.cut_after.empty() ? whole_prefixes(computed_by(model.graph)) : request.cut_after;
   for (const SplitDef& def : split_catalog()) {
     const DocNode* ways = find_path(model.reading.doc, fmt::format("placement.split.{}", def.name));
     if (ways == nullptr || !ways->value) continue;
     for (const std::int64_t count : std::get<std::vector<std::int64_t>>(*ways->value)) {
-      if (count < 2) continue;
-      std::vector<NodeId> places = request.cut_after;
-      for (std::size_t i = 1; places.empty() && request.cut_after.empty() && i + 1 < model.graph.nodes.size(); ++i)
-        places.push_back(static_cast<NodeId>(static_cast<std::int32_t>(i)));
       for (const NodeId to : places) {
-        if (!can_split_at(model.graph, to)) continue;
+        if (count < 2 || !can_split_at(model.graph, to)) continue;
         try {
           def.split(model.graph, to, count);
           request.splits.push_back({def.name, count, to});
@@ -104,9 +104,9 @@ PlanRequest read_request(const Model& model, const Swarm& swarm) {
   request.objective = find(objective_catalog(), text_at(doc, "placement.objective"));
   if (request.objective == nullptr) request.objective = &objective_catalog().front();
   request.model = &cost_model_catalog().front();
-  request.batch = model.reading.spec.inference.batch;
-  request.in_flight = model.reading.spec.inference.in_flight;
-  if (const double rate = model.reading.spec.inference.rate_per_s; rate > 0) request.period_s = 1 / rate;
+  const InferenceSpec& inference = model.reading.spec.inference;
+  request.batch = inference.batch, request.in_flight = inference.in_flight;
+  if (inference.rate_per_s > 0) request.period_s = 1 / inference.rate_per_s;
   request.memory_share = real_at(doc, "placement.limits.memory", 1);
   request.refuse_estimates = text_at(doc, "placement.costs.else") == "refuse";
   request.latency_limit_s = real_at(doc, "placement.limits.latency", kInfinity);

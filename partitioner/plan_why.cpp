@@ -15,27 +15,10 @@ namespace {
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-std::string row_name(const Plan& plan) {
-  return plan.split ? fmt::format("{}:{}", plan.cut, plan.split->ways) : plan.cut;
-}
-
 // The ways to name a row; the first of them is enough where it is the only one of that name.
 std::vector<std::string> names_of_row(const Plan& plan) {
   if (!plan.split) return {plan.cut, plan.cut + ":1"};
   return {row_name(plan), fmt::format("{}:{}:{}", plan.cut, plan.split->kind, plan.split->ways)};
-}
-
-const Plan& find_row(const PlanTable& table, const std::string& name) {
-  std::vector<std::string> known;
-  for (const Plan& row : table.rows) {
-    const std::vector<std::string> names = names_of_row(row);
-    if (std::find(names.begin(), names.end(), name) != names.end()) return row;
-    known.push_back(names.back().ends_with(":1") ? names.front() : names.back());
-    if (row.split) known.push_back(names.front());
-  }
-  const std::string near = closest_name(name, known);
-  throw UserError(near.empty() ? fmt::format("no row '{}'; the rows: {}", name, some_of(known))
-                               : fmt::format("no row '{}'; did you mean '{}'?", name, near));
 }
 
 std::string ms(double seconds) { return fmt::format("{:.4g} ms", 1e3 * seconds); }
@@ -151,6 +134,23 @@ std::string score_lines(const Setting& setting, const Plan& plan) {
 }
 
 }  // namespace
+
+std::string row_name(const Plan& plan) {
+  return plan.split ? fmt::format("{}:{}", plan.cut, plan.split->ways) : plan.cut;
+}
+
+const Plan& find_row(const PlanTable& table, const std::string& name) {
+  std::vector<std::string> known;
+  for (const Plan& row : table.rows) {
+    const std::vector<std::string> names = names_of_row(row);
+    if (std::find(names.begin(), names.end(), name) != names.end()) return row;
+    known.push_back(names.back().ends_with(":1") ? names.front() : names.back());
+    if (row.split) known.push_back(names.front());
+  }
+  const std::string near = closest_name(name, known);
+  throw UserError(near.empty() ? fmt::format("no row '{}'; the rows: {}", name, some_of(known))
+                               : fmt::format("no row '{}'; did you mean '{}'?", name, near));
+}
 
 std::string plan_why(const Setting& setting, const PlanTable& table, const std::string& row) {
   Plan plan = find_row(table, row);

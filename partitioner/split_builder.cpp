@@ -103,8 +103,11 @@ void SplitBuilder::refuse(const Node& node, const std::string& what) const {
 NodeId SplitBuilder::add(Node node, int share, NodeId origin, Channels channels) {
   std::vector<TensorType> types;
   for (const NodeId input : node.inputs) types.push_back(made().node(input).type);
+  const DType before = node.type.dtype;
   try {
     node.type = node.op->infer(node.params, types);
+    if (before != DType::f32 && node.type.dtype == DType::f32)
+      node.type.dtype = before;  // rounded for a module's `send`
     if (node.op->weights != nullptr) node.weights = node.op->weights(node.params, types, node.weight_type);
   } catch (const OpError& error) {
     refuse(node, error.what());

@@ -89,7 +89,6 @@ SplitFigures split_figures(const Setting& setting, const Numbers& numbers, const
   figures.at = position_of(numbers, spec.to);
   figures.split = find(split_catalog(), spec.kind)->split(setting.graph, spec.to, spec.ways);
   const Graph& graph = figures.split.graph;
-  const DType dtype = sent_dtype(setting.graph, spec.to);
   for (int share = 0; share < spec.ways; ++share) {
     std::int64_t memory = 0, work = 0;
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -97,8 +96,7 @@ SplitFigures split_figures(const Setting& setting, const Numbers& numbers, const
       memory += weight_bytes(graph.nodes[i]) + slot_bytes(setting.request, graph.nodes[i].type);
       work += setting.request.batch * (graph.nodes[i].cost.mult_adds + graph.nodes[i].cost.binary_ops);
     }
-    const Node& output = graph.node(figures.split.outputs[at(share)]);
-    const std::int64_t bytes = wire_bytes(element_count(output.type.shape), dtype, setting.request.batch);
+    const std::int64_t bytes = wire_bytes(graph, figures.split.outputs[at(share)], setting.request.batch);
     figures.sent_bytes.push_back(bytes);
     memory += static_cast<std::int64_t>(numbers.in_bytes[0] + window_bytes(setting.swarm, static_cast<double>(bytes)));
     figures.memory_bytes.push_back(memory);

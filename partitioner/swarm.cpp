@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cassert>
+#include <map>
 #include <optional>
 #include <set>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include "graphs/graph_text.h"
@@ -71,6 +73,9 @@ Device device_of(const std::string& name, const DevicePreset* named, const DocNo
   Device device;
   device.name = name;
   device.preset = named != nullptr ? named->name : "";
+  const DocNode* host = map.find("host");
+  device.host = host != nullptr && host->value ? host->scalar : name;
+  device.port = static_cast<int>(given(map, "port").value_or(kWorkerPort));
   const std::int64_t reserve = bytes_given(map, "reserve", 0);
   // Memory nobody stated is assumed to be there beside the reserve.
   device.memory_bytes = bytes_given(map, "memory", preset.memory_bytes + (named != nullptr ? 0 : reserve));
@@ -97,8 +102,31 @@ void check_order(const DocNode& power, const char* less, const char* more, Diagn
             fmt::format("{} power {} is below the {} power {}", more, upper->scalar, less, power.find(less)->scalar));
 }
 
+// "j4.local:7300" -> {"j4.local", "7300"}; nothing where there is no port behind a host.
+std::optional<std::pair<std::string, std::string>> host_and_port(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  std::string host = text.substr(0, colon);
+  const std::string port = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (!is_host(host) || port.empty() || port.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  return std::pair(host, port);
+}
+
+void check_host(const DocNode& map, Diagnostics& found) {
+  const DocNode* host = map.find("host");
+  if (host == nullptr || !host->value || is_host(host->scalar)) return;
+  if (const auto parts = host_and_port(host->scalar))
+    found.add(host->pos, fmt::format("host '{}' names a port", host->scalar),
+              fmt::format("write host: {}, port: {}", parts->first, parts->second));
+  else
+    found.add(host->pos, fmt::format("'{}' is no name or address of a host", host->scalar),
+              "write a name like j4.local or an address like 192.168.1.7");
+}
+
 // Messages do not name the device: what stands in an anchor is one mistake, however many devices share it.
 void check_figures(const DocNode& map, const Device& device, Diagnostics& found) {
+  check_host(map, found);
   const DocNode* reserve = map.find("reserve");
   const DocNode* memory = map.find("memory");
   if (reserve != nullptr && reserve->value && (memory == nullptr || memory->value) &&
@@ -138,6 +166,21 @@ bool is_sound(const DocNode& node) {
   if (node.broken || node.is_null() || (node.is_scalar() && !node.value)) return false;
   return std::all_of(node.items.begin(), node.items.end(), is_sound) &&
          std::all_of(node.entries.begin(), node.entries.end(), [](const DocEntry& e) { return is_sound(e.value); });
+}
+
+// Where two devices are one host and port, the second worker could not listen.
+void check_addresses(const DocNode& devices, const Swarm& swarm, Diagnostics& found) {
+  std::map<std::pair<std::string, int>, const Device*> seen;
+  for (const Device& device : swarm.devices) {
+    if (!is_host(device.host) || !is_sound(*devices.find(device.name))) continue;
+    const auto [first, fresh] = seen.emplace(std::pair(device.host, device.port), &device);
+    if (fresh || first->second->name == device.name) continue;
+    Diagnostic& twice = found.add(device.pos,
+                                  fmt::format("'{}' and '{}' are both on port {} of {}", first->second->name,
+                                              device.name, device.port, device.host),
+                                  "give one of them another host or port");
+    found.note(twice, first->second->pos, "the first one");
+  }
 }
 
 std::vector<std::vector<Link>> same_links(std::size_t devices, const Link& link) {
@@ -227,6 +270,7 @@ Swarm read_swarm(const DocNode& doc, Diagnostics& found) {
     swarm.devices.back().pos = entry.key_pos;
     check_figures(entry.value, swarm.devices.back(), found);
   }
+  check_addresses(*devices, swarm, found);
   const bool whole = swarm.devices.size() == devices->entries.size();
   if (set_links(doc, swarm) && whole && doc.find("links") != nullptr) check_reach(*doc.find("links"), swarm, found);
   if (const DocNode* holder = find_path(doc, "data.at")) swarm.source = find_device(swarm, holder->scalar);
@@ -248,6 +292,19 @@ Swarm swarm_of(int count, const std::string& preset, const DocNode& doc) {
   for (int i = 0; i < count; ++i) swarm.devices.push_back(device_of(copy_name(i), row, {}));
   swarm.links = same_links(swarm.devices.size(), link_of(nullptr, find_path(doc, "links.default")));
   return swarm;
+}
+
+// So a host is one word of a shell, and needs no quotes in any file we write.
+bool is_host(std::string_view text) {
+  constexpr std::size_t kLongest = 253;  // of a name: RFC 1035
+  const auto plain = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
+           c == '.';
+  };
+  if (text.empty() || text.size() > kLongest) return false;
+  in6_addr ignored;
+  if (text.find(':') < text.size()) return inet_pton(AF_INET6, std::string(text).c_str(), &ignored) == 1;
+  return text.front() != '-' && text.front() != '.' && std::all_of(text.begin(), text.end(), plain);
 }
 
 int find_device(const Swarm& swarm, const std::string& name) {

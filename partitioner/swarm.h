@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graphs/model_reader.h"
@@ -13,6 +14,7 @@
 namespace cleave {
 
 inline constexpr int kMaxDevices = 64;
+inline constexpr int kWorkerPort = 7300;  // of a device that states none
 
 // A number, and whether it only stands in for one that was given or measured.
 struct Figure {
@@ -24,7 +26,9 @@ struct Figure {
 
 struct Device {
   std::string name;
-  std::string preset;              // "" = none
+  std::string preset;  // "" = none
+  std::string host;    // name or address it listens on; its own name if none is stated
+  int port = kWorkerPort;
   std::int64_t memory_bytes = 0;   // of the machine
   std::int64_t reserve_bytes = 0;  // of these, left for the system
   Figure real_flops;               // sustained, 32-bit floating point, per second; a multiply-add counts as two
@@ -60,6 +64,9 @@ Swarm read_swarm(const DocNode& doc, Diagnostics& found);
 // Returns `count` copies of a preset, named a, b, … z, a2, b2 …, with the default links of `doc` if it has any, else
 // estimates. Throws UserError for an unknown preset (with the nearest name) and for a count outside 1 … kMaxDevices.
 Swarm swarm_of(int count, const std::string& preset, const DocNode& doc);
+
+// Whether `text` is the name of a host or an IPv4 or IPv6 address, by its letters: nobody is asked.
+bool is_host(std::string_view text);
 
 // Returns the index of the device, -1 for an unknown name.
 int find_device(const Swarm& swarm, const std::string& name);

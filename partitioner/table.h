@@ -35,6 +35,11 @@ std::string plan_json(const Setting& setting, const PlanTable& table);
 // network in one piece. Throws UserError, with the nearest name, for a row that is not there.
 std::string plan_why(const Setting& setting, const PlanTable& table, const std::string& row);
 
+// "CUT" or "CUT:WAYS", and the row so called, or called "CUT:KIND:WAYS". Throws UserError, with the nearest name, for
+// one that is not there.
+std::string row_name(const Plan& plan);
+const Plan& find_row(const PlanTable& table, const std::string& name);
+
 // Remarks a reader should not miss: where P and balance disagree, where one device alone is faster, what is estimated.
 std::vector<std::string> plan_remarks(const Setting& setting, const PlanTable& table);
 // Returns "stage 2  b  g1 … out  51.4 ms …", one line a stage, of the chosen plan.

@@ -91,14 +91,14 @@ void add_transfers(const Graph& graph, const Swarm& swarm, TrainingPlan& plan) {
   const NodeId input = graph.module(plan.modules.front().module).input;
   const int first = plan.modules.front().device;
   if (swarm.source >= 0 && swarm.source != first) {
-    plan.input_bytes = wire_bytes(graph, input, plan.batch);
+    plan.input_bytes = wire_bytes(graph, input, plan.batch) + kLabelBytes * plan.batch;
     plan.input_s = transfer(swarm, swarm.source, first, plan.input_bytes);
   }
   for (std::size_t m = 0; m + 1 < plan.modules.size(); ++m) {
     ModulePlan& from = plan.modules[m];
     const int to = plan.modules[m + 1].device;
     if (from.device == to) continue;
-    from.sent_bytes = wire_bytes(graph, graph.module(from.module).body, plan.batch);
+    from.sent_bytes = wire_bytes(graph, graph.module(from.module).body, plan.batch) + kLabelBytes * plan.batch;
     from.link_s = transfer(swarm, from.device, to, from.sent_bytes);
   }
 }

@@ -11,6 +11,8 @@
 
 namespace cleave {
 
+inline constexpr std::int64_t kLabelBytes = 4;  // behind every sample that goes from one module to another
+
 // How a cascade is to be trained, as `training` states it, and where.
 struct TrainingRequest {
   std::vector<int> device_of;    // [module] -> device of the swarm; -1 = nowhere yet
@@ -33,7 +35,7 @@ struct ModulePlan {
   double batches = 0;           // of an epoch that it gets: fewer than all where a full buffer drops some
   double busy_share = 0;        // of this time
   double queue = 0;             // batches that wait, on average
-  std::int64_t sent_bytes = 0;  // a batch, to the next module; 0 = nothing leaves the device
+  std::int64_t sent_bytes = 0;  // a batch with its labels, to the next module; 0 = nothing leaves the device
   Figure link_s;                // of these
   double joules = 0;            // an epoch, what its device waits included
 };

@@ -33,7 +33,14 @@ void Chain::count(const StepResult& result) {
   state_.refresh();
 }
 
-void Chain::run(std::int64_t steps, const std::function<void(const TraceRow&)>& trace, std::int64_t trace_every) {
+void Chain::restore(const ChainCounts& counts, std::int64_t batches, std::int64_t accepted_since_refresh) {
+  counts_ = counts;
+  batches_ = batches;
+  accepted_since_refresh_ = accepted_since_refresh;
+}
+
+void Chain::run(std::int64_t steps, const std::function<void(const TraceRow&)>& trace, std::int64_t trace_every,
+                const std::function<bool()>& enough) {
   const StepRule rule{.lambda = options_.mean ? options_.lambda / static_cast<double>(images_) : options_.lambda,
                       .pick_body = options_.pick_body,
                       .pick_head = options_.pick_head};
@@ -51,6 +58,7 @@ void Chain::run(std::int64_t steps, const std::function<void(const TraceRow&)>& 
              .loss = loss(),
              .log_prior = log_prior_,
              .log_ratio = result.log_ratio});
+    if (enough && enough()) return;
   }
 }
 

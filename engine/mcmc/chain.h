@@ -51,10 +51,16 @@ class Chain {
 
   // Moves the chain to another batch. `batch` and `weights` must outlive the steps on it.
   void set_batch(const BlockBatch& batch, Weights& weights);
-  // Does `count` steps; calls `trace`, if any, after every `trace_every`-th step of the chain.
-  void run(std::int64_t count, const std::function<void(const TraceRow&)>& trace = {}, std::int64_t trace_every = 1);
+  // Does `count` steps, or fewer: `enough`, if any, is asked after each. Calls `trace`, if any, after every
+  // `trace_every`-th step of the chain.
+  void run(std::int64_t count, const std::function<void(const TraceRow&)>& trace = {}, std::int64_t trace_every = 1,
+           const std::function<bool()>& enough = {});
+  // Goes on where another chain stood between two batches; its weights and a batch come with the next set_batch.
+  void restore(const ChainCounts& counts, std::int64_t batches, std::int64_t accepted_since_refresh);
 
   const ChainCounts& counts() const { return counts_; }
+  std::int64_t batches() const { return batches_; }
+  std::int64_t accepted_since_refresh() const { return accepted_since_refresh_; }
   // The reduced loss on the batch.
   double loss() const;
   // log π of the module's weights, in nats, kept up to date step by step.

@@ -18,6 +18,7 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
+#include "ops/core/half.h"
 #include "ops/defs/update.h"
 #include "ops/kernels/train_kernels.h"
 
@@ -73,6 +74,7 @@ ModuleState::ModuleState(const Graph& graph, ModuleId module, const LikelihoodDe
       for (const std::size_t input : state.inputs) state.changes = state.changes || nodes_[input].changes;
     }
     nodes_.push_back(std::move(state));
+    if (!is_input && rounds(graph, node)) add_rounding();
   };
   add(slice.input, true);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
@@ -90,11 +92,31 @@ ModuleState::ModuleState(const Graph& graph, ModuleId module, const LikelihoodDe
   cache_rows_ = likelihood.cache_rows == nullptr ? 0 : likelihood.cache_rows(nodes_[head_].channels);
 }
 
+// A node whose values are rounded has a state for what its op gives, which is what an update adds a change to, and
+// behind it one for the rounded values, which is what others read.
+void ModuleState::add_rounding() {
+  NodeState state;
+  state.rounds = true;
+  state.id = nodes_.back().id;
+  state.channels = nodes_.back().channels;
+  state.pixels = nodes_.back().pixels;
+  state.inputs = {nodes_.size() - 1};
+  state.changes = nodes_.back().changes;
+  nodes_.push_back(std::move(state));
+}
+
+// What others read of a node.
 std::size_t ModuleState::state_of(NodeId id) const {
-  for (std::size_t i = 0; i < nodes_.size(); ++i)
+  for (std::size_t i = nodes_.size(); i-- > 0;)
     if (nodes_[i].id == id) return i;
   assert(false);
   return 0;
+}
+
+// What a node's op gives.
+std::size_t ModuleState::layer_state_of(NodeId id) const {
+  const std::size_t state = state_of(id);
+  return nodes_[state].rounds ? nodes_[state].inputs.front() : state;
 }
 
 // Shares out memory: values, and behind them slices for nodes that a proposal may reach.
@@ -166,7 +188,7 @@ ConstBlockView ModuleState::old_block(std::size_t node, std::int64_t block) cons
 
 double ModuleState::propose(NodeId layer, std::span<const Move> moves) {
   assert(moved_ == 0);
-  moved_ = state_of(layer);
+  moved_ = layer_state_of(layer);
   moves_.clear();
   LayerWeights& weights = (*weights_)[index_of(layer)];
   for (const Move& move : moves) {
@@ -181,6 +203,10 @@ double ModuleState::propose(NodeId layer, std::span<const Move> moves) {
     bool any = n == moved_ && !moves_.empty();
     for (const std::size_t input : node.inputs) any = any || !nodes_[input].reached.none();
     if (!any) continue;
+    if (node.rounds) {
+      node.reached = nodes_[node.inputs.front()].reached;
+      continue;
+    }
     const Node& source = graph_.node(node.id);
     if (source.op->reach == nullptr) {
       node.reached = {.all = true, .channels = {}};
@@ -228,6 +254,7 @@ bool ModuleState::compute_touched(std::size_t node, std::int64_t block) const {
 // `fresh`: computes the node's values from its inputs' values, otherwise the slices of the running proposal.
 void ModuleState::update_node(std::size_t node, std::int64_t block, bool fresh) {
   NodeState& state = nodes_[node];
+  if (state.rounds) return round_node(node, block, fresh);
   const Node& source = graph_.node(state.id);
   if (source.op->update == nullptr) return recompute_node(node, block, fresh);
   static constexpr std::size_t kFew = 4;
@@ -249,6 +276,17 @@ void ModuleState::update_node(std::size_t node, std::int64_t block, bool fresh) 
        .old_output = old_block(node, block),
        .changed = state.reached,
        .slices = fresh ? state.values[at(block)] : state.slices[at(block)]});
+}
+
+void ModuleState::round_node(std::size_t node, std::int64_t block, bool fresh) {
+  NodeState& state = nodes_[node];
+  const NodeState& from = nodes_[state.inputs.front()];
+  const std::size_t b = at(block);
+  const std::size_t channels = state.reached.all ? at(state.channels) : state.reached.channels.size();
+  const std::size_t size = channels * at(state.pixels * batch_->lanes);
+  float* to = fresh ? state.values[b] : state.slices[b];
+  std::copy_n(fresh ? from.values[b] : from.slices[b], size, to);
+  round_to_f16({to, size});
 }
 
 LossArgs ModuleState::loss_args(std::int64_t block, std::span<const float*> rows,

@@ -27,6 +27,7 @@ struct NodeState {
   std::int64_t pixels = 1;
   std::vector<std::size_t> inputs;  // indices of the node states it reads
   std::vector<TensorType> input_types;
+  bool rounds = false;              // its values are those of its one input as halves; both have one node's id
   bool changes = false;             // a weight of the module reaches it
   std::vector<float> memory;        // of both
   std::vector<const float*> given;  // the module's input: blocks somebody else owns
@@ -72,10 +73,13 @@ class ModuleState {
   void evaluate_block(std::int64_t block);
   void update_node(std::size_t node, std::int64_t block, bool fresh);
   void recompute_node(std::size_t node, std::int64_t block, bool fresh);
+  void round_node(std::size_t node, std::int64_t block, bool fresh);
   void update_loss(std::int64_t block);
   bool compute_touched(std::size_t node, std::int64_t block) const;
   ConstBlockView old_block(std::size_t node, std::int64_t block) const;
+  void add_rounding();
   std::size_t state_of(NodeId id) const;
+  std::size_t layer_state_of(NodeId id) const;
   LossArgs loss_args(std::int64_t block, std::span<const float*> rows, const ChangedChannels& changed) const;
   double total(std::span<const double> sums) const;
 

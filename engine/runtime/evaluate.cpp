@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <deque>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -148,6 +150,43 @@ EvaluateReport Tally::report(RunReport run) const {
   return report;
 }
 
+// The labels of the frames under way, however many these are. Source and sink may be on two threads.
+class LabelQueue {
+ public:
+  std::vector<std::int32_t> spare(std::int64_t size) {
+    std::vector<std::int32_t> labels;
+    const std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      labels = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    labels.assign(static_cast<std::size_t>(size), -1);
+    return labels;
+  }
+  void give_back(std::vector<std::int32_t> labels) {
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(labels));
+  }
+  void put(std::int64_t seq, std::vector<std::int32_t> labels) {
+    const std::lock_guard lock(mutex_);
+    rows_.emplace_back(seq, std::move(labels));
+  }
+  // Frames before this one that nobody took were given up.
+  std::vector<std::int32_t> take(std::int64_t seq) {
+    const std::lock_guard lock(mutex_);
+    while (rows_.front().first < seq) rows_.pop_front();
+    assert(rows_.front().first == seq);
+    std::vector<std::int32_t> labels = std::move(rows_.front().second);
+    rows_.pop_front();
+    return labels;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::deque<std::pair<std::int64_t, std::vector<std::int32_t>>> rows_;
+  std::vector<std::vector<std::int32_t>> spare_;
+};
+
 }  // namespace
 
 HeadAnswer answer_of(std::span<const float> logits) {
@@ -169,32 +208,44 @@ HeadAnswer answer_of(std::span<const float> logits) {
   return answer;
 }
 
+std::vector<NodeId> answering_nodes(const Graph& graph) {
+  std::vector<NodeId> nodes;
+  for (const HeadReport& head : heads_of(graph)) nodes.push_back(head.head);
+  return nodes;
+}
+
 bool may_leave(const EarlyExitSpec& rule, const HeadAnswer& answer) {
   assert(rule.rule == "max_probability" || rule.rule == "entropy");
   if (rule.rule == "entropy") return answer.entropy <= rule.threshold;
   return answer.probability >= rule.threshold;
 }
 
+EvaluateReport evaluate(const Graph& graph, const RunFrames& run, const LabelledSource& source,
+                        const EvaluateOptions& options, const std::function<void(const Prediction&)>& on_prediction) {
+  Tally tally(graph, options);
+  LabelQueue queue;
+  const auto fill = [&](std::int64_t seq, TensorView input) {
+    std::vector<std::int32_t> labels = queue.spare(input.batch);
+    const std::int64_t count = source(seq, input, labels);
+    if (count > 0) queue.put(seq, std::move(labels));
+    return count;
+  };
+  const auto count = [&](const FrameResult& result) {
+    std::vector<std::int32_t> labels = queue.take(result.seq);
+    for (std::int64_t i = 0; i < result.count; ++i) {
+      const Prediction prediction = tally.add(result, i, labels[static_cast<std::size_t>(i)]);
+      if (on_prediction) on_prediction(prediction);
+    }
+    queue.give_back(std::move(labels));
+  };
+  return tally.report(run(fill, count));
+}
+
 EvaluateReport evaluate(const Graph& graph, Weights weights, const LabelledSource& source,
                         const EvaluateOptions& options, const std::function<void(const Prediction&)>& on_prediction) {
   Flow flow(graph, std::move(weights), options.flow);
-  Tally tally(graph, options);
-  const std::int64_t batch = options.flow.batch;
-  std::vector<std::int32_t> labels(static_cast<std::size_t>(options.flow.in_flight * batch), -1);
-  // Frames under way have different seq modulo in_flight: each has a row of its own.
-  const auto labels_of = [&](std::int64_t seq) {
-    const std::int64_t row = seq % options.flow.in_flight;
-    return std::span(labels).subspan(static_cast<std::size_t>(row * batch), static_cast<std::size_t>(batch));
-  };
-  const auto fill = [&](std::int64_t seq, TensorView input) { return source(seq, input, labels_of(seq)); };
-  const auto count = [&](const FrameResult& result) {
-    for (std::int64_t i = 0; i < result.count; ++i) {
-      const std::int32_t label = labels_of(result.seq)[static_cast<std::size_t>(i)];
-      const Prediction prediction = tally.add(result, i, label);
-      if (on_prediction) on_prediction(prediction);
-    }
-  };
-  return tally.report(flow.run(fill, count));
+  const auto run = [&](const FrameSource& frames, const FrameSink& sink) { return flow.run(frames, sink); };
+  return evaluate(graph, run, source, options, on_prediction);
 }
 
 }  // namespace cleave

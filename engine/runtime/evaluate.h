@@ -58,6 +58,16 @@ EvaluateReport evaluate(const Graph& graph, Weights weights, const LabelledSourc
                         const EvaluateOptions& options,
                         const std::function<void(const Prediction&)>& on_prediction = nullptr);
 
+// The nodes whose outputs `evaluate` looks at: all heads; for a graph without one, its output.
+std::vector<NodeId> answering_nodes(const Graph& graph);
+// Runs the frames of a source and shows them to a sink: Flow::run, or a swarm that stands in for it. The frames that
+// the sink sees need only hold the answering nodes.
+using RunFrames = std::function<RunReport(const FrameSource&, const FrameSink&)>;
+// The same by a runner of one's own; `options.flow` is not looked at.
+EvaluateReport evaluate(const Graph& graph, const RunFrames& run, const LabelledSource& source,
+                        const EvaluateOptions& options,
+                        const std::function<void(const Prediction&)>& on_prediction = nullptr);
+
 // What a head says about one sample.
 struct HeadAnswer {
   std::int32_t answer = 0;  // the first class with the largest probability

@@ -73,7 +73,7 @@ struct Flow::State {
   void compute(std::size_t node, Frame* frame) noexcept;
   void deliver(const Frame& frame, std::unique_lock<std::mutex>& lock);
   void start_next();
-  void begin_run(const FrameSource& run_source, const FrameSink& run_sink);
+  void begin_run(const FrameFiller& run_source, const FrameSink& run_sink);
   void wait_until_finished();
   std::uint64_t position() const;
   std::string stall_message() const;
@@ -93,7 +93,7 @@ struct Flow::State {
   // One run, all under `gate`. Held for a few instructions at a time, never during source, sink or op.
   std::mutex gate;
   std::condition_variable run_finished;
-  const FrameSource* source = nullptr;
+  const FrameFiller* source = nullptr;
   const FrameSink* sink = nullptr;
   std::vector<Frame*> free;
   std::vector<Frame*> finished;  // by seq modulo in_flight
@@ -160,7 +160,7 @@ void Flow::State::start(Frame* frame) noexcept {
     lock.unlock();
     std::exception_ptr thrown;
     try {
-      count = (*source)(frame->seq, frame->whole_slot(NodeId{0}));
+      count = (*source)(frame->seq, *frame);
       assert(count <= options.batch);
     } catch (...) {
       thrown = std::current_exception();
@@ -181,7 +181,8 @@ void Flow::State::start(Frame* frame) noexcept {
     frame->waiting[i].store(wiring.edges_in[i], std::memory_order_relaxed);
   start_next();
   lock.unlock();
-  entries.front()->try_put(frame);
+  // The frame may end, and begin another trip, as soon as it was put into the last of them.
+  for (const std::int32_t input : wiring.inputs) entries[static_cast<std::size_t>(input)]->try_put(frame);
 }
 
 // Whether this put was the last one the node waited for. A node with one input needs no atomic decrement.
@@ -257,7 +258,7 @@ void Flow::State::deliver(const Frame& frame, std::unique_lock<std::mutex>& lock
   report.samples += frame.count;
 }
 
-void Flow::State::begin_run(const FrameSource& run_source, const FrameSink& run_sink) {
+void Flow::State::begin_run(const FrameFiller& run_source, const FrameSink& run_sink) {
   assert(!abandoned);
   source = &run_source;
   sink = &run_sink;
@@ -339,7 +340,15 @@ Flow::Flow(const Graph& graph, Weights weights, const FlowOptions& options) {
 }
 
 RunReport Flow::run(const FrameSource& source, const FrameSink& sink) {
-  state_->begin_run(source, sink);
+  assert(state_->wiring.inputs.size() == 1);
+  const FrameFiller filler = [&source](std::int64_t seq, const Frame& frame) {
+    return source(seq, frame.whole_slot(NodeId{0}));
+  };
+  return run(filler, sink);
+}
+
+RunReport Flow::run(const FrameFiller& filler, const FrameSink& sink) {
+  state_->begin_run(filler, sink);
   const Clock::time_point began = Clock::now();
   std::thread worker([state = state_] {
     const FlushDenormals flush;

@@ -24,6 +24,8 @@ struct FlowOptions {
 // Fills up to `input.batch` samples of frame `seq` and returns how many; 0 = the end. Called by one thread at a time,
 // in order of seq, not always by the same one.
 using FrameSource = std::function<std::int64_t(std::int64_t seq, TensorView input)>;
+// The same for a graph with several inputs (nodes that read nothing): fills `whole_slot` of every one of them.
+using FrameFiller = std::function<std::int64_t(std::int64_t seq, const Frame& frame)>;
 // Called once per frame, in order of seq, by one thread at a time.
 using FrameSink = std::function<void(const FrameResult&)>;
 
@@ -51,6 +53,7 @@ class Flow {
   //     sink not counted. An op cannot be interrupted: its thread and the frames are left behind until it returns, and
   //     the flow may not be used again.
   RunReport run(const FrameSource& source, const FrameSink& sink);
+  RunReport run(const FrameFiller& filler, const FrameSink& sink);
 
  private:
   struct State;

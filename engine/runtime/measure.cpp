@@ -200,7 +200,7 @@ class Measurer {
   }
 
   void add_layers() {
-    const std::vector<NodeId> computed = computed_by(graph_, weights_);
+    const std::vector<NodeId> computed = computed_by(graph_);
     std::map<NodeId, std::vector<NodeId>> layers;
     for (std::size_t i = 1; i < graph_.nodes.size(); ++i) {
       NodeId layer = computed[i];

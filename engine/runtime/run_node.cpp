@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "engine/runtime/denormals.h"
+#include "ops/core/half.h"
 
 namespace cleave {
 
@@ -57,6 +58,7 @@ void run_node(const Graph& graph, NodeId id, const PackedWeights& packed, Frame&
     const TensorView output = frame.slot(id);
     run_op(node, packed, frame, output);
     apply_epilogue(node.epilogue, frame, output);
+    if (node.type.dtype == DType::f16) round_to_f16(output.values());
   } catch (const std::exception& error) {
     throw RunError(fmt::format("node '{}' ({}): {}", node.name, node.op->name, error.what()));
   }

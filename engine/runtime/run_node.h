@@ -11,7 +11,8 @@ namespace cleave {
 // `weights` has one entry per node; each is let go once it is packed.
 std::vector<PackedWeights> pack_weights(const Graph& graph, Weights weights);
 
-// Writes the slot of node `id` from the slots of its inputs: the op, then the node's epilogue. Does nothing for the
+// Writes the slot of node `id` from the slots of its inputs: the op, then the node's epilogue, then the rounding to
+// f16 where that is its dtype. Does nothing for the
 // input node. Throws RunError "node 'NAME' (OP): …" when the op throws.
 void run_node(const Graph& graph, NodeId id, const PackedWeights& packed, Frame& frame);
 

@@ -1,9 +1,6 @@
 #include "engine/runtime/sub_graph.h"
 
 #include <algorithm>
-#include <unordered_map>
-
-#include "graphs/passes.h"
 
 namespace cleave {
 
@@ -43,8 +40,10 @@ std::vector<bool> read_outside(const Graph& graph, const std::vector<bool>& insi
 
 }  // namespace
 
-SubGraph sub_graph(const Graph& graph, const Weights& weights, const std::vector<NodeId>& nodes) {
+SubGraph sub_graph(const Graph& graph, const Weights& weights, const std::vector<NodeId>& nodes,
+                   const std::vector<NodeId>& also_in) {
   SubGraph part;
+  part.inputs = also_in;
   std::vector<bool> inside(graph.nodes.size());
   for (const NodeId id : nodes) inside[index_of(id)] = true;
   for (const NodeId id : nodes)
@@ -60,8 +59,9 @@ SubGraph sub_graph(const Graph& graph, const Weights& weights, const std::vector
     input.type = graph.node(id).type;
     input.part = Part::input;
     part.graph.nodes.push_back(std::move(input));
-    part.weights.emplace_back();
+    if (!weights.empty()) part.weights.emplace_back();
   }
+  part.graph.output = part.inputs.empty() ? NodeId::none : NodeId{0};
   const std::vector<bool> visible = read_outside(graph, inside);
   for (const NodeId id : nodes) {
     renamed[index_of(id)] = id_of(part.graph.nodes.size());
@@ -72,35 +72,10 @@ SubGraph sub_graph(const Graph& graph, const Weights& weights, const std::vector
     part.graph.output = renamed[index_of(id)];
     if (visible[index_of(id)]) part.graph.modules.push_back({node.name, NodeId{0}, part.graph.output});
     part.graph.nodes.push_back(std::move(node));
-    part.weights.push_back(weights[index_of(id)]);
+    if (!weights.empty()) part.weights.push_back(weights[index_of(id)]);
   }
   part.graph.name = graph.name;
   return part;
-}
-
-std::vector<NodeId> computed_by(const Graph& graph, const Weights& weights) {
-  Graph fused = graph;
-  Weights copies = weights;
-  run_passes(fused, copies);
-  std::unordered_map<std::string, std::size_t> left;  // by name; absorbing nodes keep theirs
-  for (std::size_t i = 0; i < fused.nodes.size(); ++i) left.emplace(fused.nodes[i].name, i);
-  std::vector<NodeId> by;
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    if (node.inputs.empty() || left.count(node.name) > 0) {
-      by.push_back(id_of(i));
-      continue;
-    }
-    by.push_back(by[index_of(node.inputs.front())]);
-    for (const NodeId input : node.inputs) {  // of an add's inputs, the one that adds the other where it stores
-      const auto layer = left.find(graph.node(by[index_of(input)]).name);
-      if (node.inputs.size() < 2 || layer == left.end()) continue;
-      const NodeId added = fused.nodes[layer->second].epilogue.add;
-      const NodeId other = by[index_of(input == node.inputs[0] ? node.inputs[1] : node.inputs[0])];
-      if (added != NodeId::none && fused.node(added).name == graph.node(other).name) by.back() = by[index_of(input)];
-    }
-  }
-  return by;
 }
 
 std::vector<CutPoint> clean_cuts(const Graph& graph, const std::vector<NodeId>& computed, std::size_t most) {

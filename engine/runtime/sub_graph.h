@@ -1,4 +1,4 @@
-// Parts of a graph to be run by themselves, and which nodes inference computes as one.
+// Parts of a graph to be run by themselves.
 #pragma once
 
 #include <string>
@@ -15,20 +15,18 @@ struct SubGraph {
   Weights weights;             // by node of `graph`, copies
   std::vector<NodeId> inputs;  // those nodes of the original that `graph` starts with
 };
-// `nodes` ascending, each with an op.
-SubGraph sub_graph(const Graph& graph, const Weights& weights, const std::vector<NodeId>& nodes);
-
-// Returns, by node, the node whose kernel gives its output once the passes have run: itself, or the layer that absorbs
-// it; the node whose output it hands on where a pass drops it.
-std::vector<NodeId> computed_by(const Graph& graph, const Weights& weights);
+// `nodes` ascending, each with an op; `also_in` are inputs whether or not they are read. An empty list of weights
+// leaves the part without.
+SubGraph sub_graph(const Graph& graph, const Weights& weights, const std::vector<NodeId>& nodes,
+                   const std::vector<NodeId>& also_in = {});
 
 // A place where a graph may be cut, and what people call it.
 struct CutPoint {
   std::string name;
   NodeId node = NodeId::none;  // the last one before the cut, in the graph's order
 };
-// Returns all cuts that a single tensor crosses and that take no layer apart that inference computes as one; at most
-// `most` of them, evenly thinned.
+// Returns all cuts that a single tensor crosses and that take no layer apart that inference computes as one
+// (`computed`: computed_by); at most `most` of them, evenly thinned.
 std::vector<CutPoint> clean_cuts(const Graph& graph, const std::vector<NodeId>& computed, std::size_t most);
 
 }  // namespace cleave

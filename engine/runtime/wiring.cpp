@@ -43,14 +43,20 @@ void bound_nesting(Wiring& wiring) {
 
 Wiring make_wiring(const Graph& graph, std::int64_t batch, int threads) {
   const std::size_t nodes = graph.nodes.size();
-  Wiring wiring{std::vector<std::int32_t>(nodes + 1, 0), std::vector<std::vector<std::int32_t>>(nodes),
-                std::vector<bool>(nodes + 1, false)};
-  wiring.edges_in[0] = 1;  // the source
-  for (std::size_t i = 0; i < nodes; ++i)
+  Wiring wiring{std::vector<std::int32_t>(nodes + 1, 0),
+                std::vector<std::vector<std::int32_t>>(nodes),
+                std::vector<bool>(nodes + 1, false),
+                {}};
+  for (std::size_t i = 0; i < nodes; ++i) {
+    if (graph.nodes[i].inputs.empty()) {
+      wiring.inputs.push_back(static_cast<std::int32_t>(i));
+      wiring.edges_in[i] = 1;  // the source
+    }
     for (const NodeId input : graph.nodes[i].inputs) {
       wiring.consumers[index_of(input)].push_back(static_cast<std::int32_t>(i));
       ++wiring.edges_in[i];
     }
+  }
   for (std::size_t i = 0; i < nodes; ++i) {
     if (!wiring.consumers[i].empty()) continue;
     wiring.consumers[i].push_back(static_cast<std::int32_t>(nodes));

@@ -15,6 +15,7 @@ struct Wiring {
   std::vector<std::int32_t> edges_in;                // what to wait for; 1 for the input
   std::vector<std::vector<std::int32_t>> consumers;  // one entry per edge; spawned ones first, the trip's end included
   std::vector<bool> spawned;                         // a task of its own; the others run inside their last producer
+  std::vector<std::int32_t> inputs;                  // nodes that read nothing: the source starts them all
 };
 
 // The longest run of nodes that are computed inside each other. Bounds the stack whatever the graph's depth.

@@ -23,6 +23,23 @@ Graph modules_of(const std::string& settings, const std::string& module, const s
       .graph;
 }
 
+TEST(Build, ABodySentAsHalvesGivesHalves) {
+  const Graph graph = modules_of("", "      body: [{dense: {units: 3}}]\n      send: {dtype: f16}\n", "");
+  EXPECT_EQ(node_called(graph, "m/dense").type.dtype, DType::f16);
+  EXPECT_EQ(node_called(graph, "m/head/dense").type.dtype, DType::f32);
+  EXPECT_TRUE(rounds(graph, node_called(graph, "m/dense")));
+  EXPECT_EQ(check_graph(graph), std::vector<std::string>{});
+}
+
+TEST(Build, BitsAreNotWidenedToHalves) {
+  const Graph graph = modules_of("", "      body: [{dense: {units: 3}}, sign]\n      send: {dtype: f16}\n", "");
+  EXPECT_EQ(node_called(graph, "m/sign").type.dtype, DType::bit);
+}
+
+TEST(Build, AModuleWithoutBodyLeavesItsInputAsItIs) {
+  EXPECT_EQ(modules_of("", "      send: {dtype: f16}\n", "").nodes[0].type.dtype, DType::f32);
+}
+
 TEST(Build, NamesAreOpsWithNumbersUnlessGiven) {
   EXPECT_EQ(node_names(layers_of("[relu, relu, flatten, {dense: {units: 2}, name: out}, {dense: {units: 2}}]").graph),
             (Names{"input", "relu", "relu_2", "flatten", "out", "dense"}));

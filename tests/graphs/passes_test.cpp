@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -197,6 +198,39 @@ TEST(Passes, FuseWhatTheyCan) {
 
 TEST(Passes, LeaveASharedProducerAlone) {
   EXPECT_EQ(nodes_left("[{conv2d: {filters: 2, kernel: 1}, name: a}, {relu: , name: b}, {add: , from: [a, b]}]"), 4U);
+}
+
+// The graph with node `node` rounded to halves.
+Graph halved(const std::string& layers, std::int32_t node) {
+  Graph graph = layers_of(layers).graph;
+  graph.node(NodeId{node}).type.dtype = DType::f16;
+  return graph;
+}
+
+TEST(Passes, DoNothingAcrossARoundingToHalves) {
+  for (const auto& [layers, node, left] : {std::tuple(kCases[0].layers, 1, 4U),
+                                           {kCases[0].layers, 2, 3U},
+                                           {kCases[0].layers, 3, 2U},
+                                           {"[{conv2d: {filters: 2, kernel: 1}}, dropout, relu]", 2, 4U}}) {
+    const Graph graph = halved(layers, node);
+    Graph rewritten = graph;
+    Weights weights = random_weights(graph);
+    run_passes(rewritten, weights);
+    EXPECT_EQ(rewritten.nodes.size(), left) << layers << node;
+    const std::vector<float> before = run(graph, random_weights(graph)), after = run(rewritten, weights);
+    for (std::size_t i = 0; i < before.size(); ++i) ASSERT_NEAR(before[i], after[i], 2e-3 * (1 + std::abs(before[i])));
+  }
+}
+
+TEST(Passes, DoTheSameToAGraphWithoutWeights) {
+  for (const Graph& graph : all_graphs()) {
+    Graph with = graph, without = graph;
+    Weights weights = random_weights(graph), none;
+    run_passes(with, weights);
+    run_passes(without, none);
+    EXPECT_EQ(structure_hash(with), structure_hash(without)) << graph.name;
+    EXPECT_TRUE(none.empty());
+  }
 }
 
 TEST(Passes, NeverAbsorbABodyTheNextModuleReads) {

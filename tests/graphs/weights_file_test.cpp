@@ -220,5 +220,15 @@ TEST(WriteWeights, DevicesAreNotReplaced) {
             "/dev/full: cannot write: is not a regular file");
 }
 
+TEST(WeightsToBytes, AreThoseOfTheFile) {
+  const Graph graph = small_graph();
+  const Weights weights = initial_weights(graph, 1);
+  const TestFolder folder;
+  write_weights(folder.path("w"), graph, weights, {{"epoch", "3"}});
+  const Bytes bytes = weights_to_bytes(graph, weights, {{"epoch", "3"}}, "memory");
+  EXPECT_EQ(bytes, read_file(folder.path("w"), 1 << 20));
+  EXPECT_EQ(parse_weights(bytes, "memory", graph), weights);
+}
+
 }  // namespace
 }  // namespace cleave

@@ -219,13 +219,11 @@ TEST(WireBytes, AreAHeaderAndWholeBytesASample) {
   EXPECT_EQ(wire_bytes(9, DType::bit, 3), 48 + 6);
 }
 
-TEST(SentDtype, IsTheSmallerOfTheNodesOwnAndWhatItsModuleSends) {
+TEST(WireBytes, AreAtTheNodesOwnDtype) {
   Graph graph = layer_graph({4}, {{{{"dense", 4}, {"sign"}}, {}}, {{{"dense", 4}}, {{"dense", 2}}}});
-  graph.modules[0].send = DType::f16;
-  graph.modules[1].send = DType::f16;
-  EXPECT_EQ(sent_dtype(graph, NodeId{1}), DType::f32);
-  EXPECT_EQ(sent_dtype(graph, NodeId{2}), DType::bit);  // its module would send 16 bits for one
-  EXPECT_EQ(sent_dtype(graph, NodeId{3}), DType::f16);
+  graph.node(NodeId{3}).type.dtype = DType::f16;
+  EXPECT_EQ(wire_bytes(graph, NodeId{1}, 1), 48 + 16);
+  EXPECT_EQ(wire_bytes(graph, NodeId{2}, 2), 48 + 2);
   EXPECT_EQ(wire_bytes(graph, NodeId{3}, 1), 48 + 8);
 }
 

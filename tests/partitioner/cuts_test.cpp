@@ -40,6 +40,17 @@ TEST(ChainPositions, WhatCrossesIsReadOutside) {
   EXPECT_EQ(positions.all[4].crossing, Nodes{});
 }
 
+TEST(WholePrefixes, StopBetweenLayersOnly) {
+  // 1 and 2 are a layer; 3 and 5 are one around 4; 6 is one of its own.
+  const std::vector<NodeId> computed = {NodeId{0}, NodeId{1}, NodeId{1}, NodeId{3}, NodeId{4}, NodeId{3}, NodeId{6}};
+  EXPECT_EQ(whole_prefixes(computed), (std::vector{NodeId{2}, NodeId{5}}));
+  for (const Position& position : chain_positions(wired_chain(7), {}).all) {
+    const bool whole =
+        position.name == "input" || position.name == "n2" || position.name == "n5" || position.name == "n6";
+    EXPECT_EQ(keeps_layers(position, computed), whole) << position.name;
+  }
+}
+
 TEST(ChainPositions, ALoneInputIsOnePosition) { EXPECT_EQ(chain_positions(wired_chain(1), {}).all.size(), 1U); }
 
 TEST(ChainPositions, OfAThousandNodesHoldOneMoreEach) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "graphs/passes.h"
 #include "ops/core/catalog.h"
 #include "ops/core/rng.h"
 #include "partitioner/make_problem.h"
@@ -17,6 +18,9 @@ namespace {
 constexpr const char* kChain =
     "[{conv2d: {filters: 4, kernel: 3, padding: same}}, relu, {max_pool: {size: 2}}, flatten, "
     "{dense: {units: 8}}, relu, {dense: {units: 3}}]";
+constexpr const char* kNorms =
+    "[{conv2d: {filters: 4, kernel: 3}}, batch_norm, relu, {conv2d: {filters: 4, kernel: 3}}, batch_norm, relu, "
+    "flatten, {dense: {units: 3}}]";
 constexpr const char* kSkips =
     "[{conv2d: {filters: 4, kernel: 3, padding: same}}, {residual: {body: [{conv2d: {filters: "
     "4, kernel: 3, padding: same}}, relu]}}, relu, flatten, {dense: {units: 3}}]";
@@ -119,6 +123,34 @@ TEST(Partition, EveryNodeRunsOnOneDevice) {
       for (const NodeId node : stage.nodes) ++runs[index_of(node)];
     for (std::size_t i = 1; i < runs.size(); ++i) EXPECT_EQ(runs[i], 1) << i;
   }
+}
+
+// The stage of every node of a plan.
+std::vector<int> stages_of(const Drawn& drawn, Plan plan) {
+  name_nodes({drawn.model.graph, drawn.swarm, drawn.costs, drawn.request}, plan);
+  std::vector<int> stages(drawn.model.graph.nodes.size(), -1);
+  for (std::size_t s = 0; s < plan.stages.size(); ++s)
+    for (const NodeId node : plan.stages[s].nodes) stages[index_of(node)] = static_cast<int>(s);
+  return stages;
+}
+
+TEST(Partition, CutsNoLayerWhereNoCutsAreStated) {
+  for (int round = 0; round < 20; ++round) {
+    Drawn drawn(round % 2 == 0 ? kNorms : kSkips, seed_of(round));
+    const std::vector<NodeId> computed = computed_by(drawn.model.graph);
+    for (const Plan& row : drawn.plan("throughput").rows) {
+      const std::vector<int> stages = stages_of(drawn, row);
+      for (std::size_t i = 1; i < stages.size(); ++i)
+        EXPECT_EQ(stages[i], stages[index_of(computed[i])]) << row.cut << " " << drawn.model.graph.nodes[i].name;
+    }
+  }
+}
+
+TEST(Partition, CutsALayerWhereThatIsStated) {
+  Drawn drawn(kNorms, seed_of(3));
+  drawn.request.cut_after = {NodeId{1}};  // a convolution, in front of its batch norm
+  const PlanTable table = drawn.plan("throughput");
+  EXPECT_TRUE(std::any_of(table.rows.begin(), table.rows.end(), [](const Plan& row) { return row.cut == "conv2d"; }));
 }
 
 TEST(Partition, APinnedNodeRunsWhereItIsPinned) {

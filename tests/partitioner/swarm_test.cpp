@@ -69,6 +69,30 @@ TEST(Swarm, MarksEveryFigureOfAPresetAsAnEstimate) {
   EXPECT_TRUE(std::isinf(pi.battery_j));
 }
 
+TEST(Swarm, HostsAreTheDevicesNamesWhereNoneIsStated) {
+  const Swarm swarm = swarm_in("devices: {a: {}, b: {host: b.local}, c: {host: 192.168.1.7, port: 7301}}\n");
+  EXPECT_EQ(swarm.devices[0].host, "a");
+  EXPECT_EQ(swarm.devices[0].port, kWorkerPort);
+  EXPECT_EQ(swarm.devices[1].host, "b.local");
+  EXPECT_EQ(swarm.devices[2].host, "192.168.1.7");
+  EXPECT_EQ(swarm.devices[2].port, 7301);
+}
+
+TEST(Swarm, HostsAreNamesAndAddressesOnly) {
+  for (const char* host : {"j4.local", "10.0.0.7", "::1", "fe80::1:2", "card_3", "9", "a."})
+    EXPECT_TRUE(is_host(host)) << host;
+  for (const char* host : {"", "-a", ".a", "a b", "a:1", "[::1]", "a\nb", "a;b", "a$b", "\"a\"", "a/b", "x::1", "é"})
+    EXPECT_FALSE(is_host(host)) << host;
+  EXPECT_FALSE(is_host(std::string(254, 'a')));
+}
+
+TEST(Swarm, TwoDevicesMayShareAHostButNotAPort) {
+  EXPECT_TRUE(mistakes_of("devices: {a: {host: x, port: 1}, b: {host: x, port: 2}}\n").empty());
+  const std::vector<Diagnostic> found = mistakes_of("devices: {a: {host: x}, b: {host: x}, c: {host: x, port: 2}}\n");
+  ASSERT_EQ(found.size(), 1);
+  EXPECT_EQ(found[0].message, "'a' and 'b' are both on port 7300 of x");
+}
+
 TEST(Swarm, TakesWhatIsGivenBesideAPreset) {
   const Device pi = only_device(
       swarm_in("devices: {a: {preset: raspberry-pi-3b, memory: 512MiB, reserve: 64MiB, compute: {real: 2GFLOP/s}, "

@@ -53,8 +53,8 @@ TEST(TrainingPlan, CountsThePapersWork) {
   EXPECT_DOUBLE_EQ(plan.modules[1].forward_products, 7929856 + 20480);
   EXPECT_NEAR(plan.modules[0].step_products, (23872 + 363) / 2.0, 1e-6);
   EXPECT_EQ(plan.batches, 98);
-  EXPECT_EQ(plan.modules[0].sent_bytes, 4194304 + kFrameHeaderBytes);
-  EXPECT_EQ(plan.modules[1].sent_bytes, 2097152 + kFrameHeaderBytes);  // f16
+  EXPECT_EQ(plan.modules[0].sent_bytes, 4194304 + 512 * kLabelBytes + kFrameHeaderBytes);
+  EXPECT_EQ(plan.modules[1].sent_bytes, 2097152 + 512 * kLabelBytes + kFrameHeaderBytes);  // f16
   EXPECT_EQ(plan.modules[4].sent_bytes, 0);
 }
 
@@ -84,8 +84,8 @@ TEST(TrainingPlan, PrefersASegmentMeasuredAsAWhole) {
 
 TEST(TrainingPlan, TimesTheLinksOfTheSwarm) {
   const TrainingPlan plan = shipped().plan();
-  EXPECT_NEAR(plan.modules[0].link_s.value, 0.3e-3 + 8 * 4194352 / 940e6, 1e-12);
-  EXPECT_NEAR(plan.modules[3].link_s.value, 2e-3 + 8 * 2097200 / 40e6, 1e-12);  // on Wi-Fi
+  EXPECT_NEAR(plan.modules[0].link_s.value, 0.3e-3 + 8 * (4194352 + 2048) / 940e6, 1e-12);
+  EXPECT_NEAR(plan.modules[3].link_s.value, 2e-3 + 8 * (2097200 + 2048) / 40e6, 1e-12);  // on Wi-Fi
   EXPECT_FALSE(plan.modules[0].link_s.estimate);
 }
 
@@ -151,14 +151,15 @@ TEST(TrainingPlan, SharesADeviceAmongItsModules) {
   EXPECT_EQ(together.modules[1].sent_bytes, 0);
   const double watts = cascade.swarm.devices[1].compute_w.value;
   const double joules = together.modules[1].joules + together.modules[2].joules + together.modules[3].joules;
-  EXPECT_NEAR(joules, watts * together.epoch_s.value, 1e-6 * joules);  // one card, always busy
+  // One card, always busy but for a moment: m3 and m4 read halves, which takes a little less than m2's time.
+  EXPECT_NEAR(joules, watts * together.epoch_s.value, 1e-3 * joules);
 }
 
 TEST(TrainingPlan, SendsTheInputWhereAnotherDeviceHoldsIt) {
   Cascade cascade = shipped();
   EXPECT_EQ(cascade.plan().input_bytes, 0);
   cascade.swarm.source = 1;
-  EXPECT_EQ(cascade.plan().input_bytes, 512 * 3072 * 4 + kFrameHeaderBytes);
+  EXPECT_EQ(cascade.plan().input_bytes, 512 * (3072 * 4 + kLabelBytes) + kFrameHeaderBytes);
   EXPECT_GT(cascade.plan().input_s.value, 0);
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/mcmc/chain.h"
 #include "ops/core/catalog.h"
+#include "ops/core/half.h"
 #include "tests/support/layer_graph.h"
 
 namespace cleave {
@@ -48,6 +49,7 @@ std::vector<Tensor> forward_outputs(const Graph& graph, const Weights& weights, 
     if (node.op->pack != nullptr) packed = node.op->pack(node.params, input_types(graph, node), weights[n]);
     const ConstTensorView view = static_cast<const Tensor&>(outputs[index_of(node.inputs[0])]).view();
     node.op->forward({node.params, {&view, 1}, &packed, output.view()});
+    if (node.type.dtype == DType::f16) round_to_f16(output.data);
     outputs.push_back(std::move(output));
   }
   return outputs;
@@ -67,6 +69,13 @@ double distance(const Graph& graph, const Weights& weights, const ModuleState& s
   return worst;
 }
 
+// The body's output is sent as halves.
+Graph halved_graph() {
+  Graph graph = layer_graph(kImage, {{{{"flatten"}, {"dense", 9}}, {{"tanh"}, {"dense", 4}}}});
+  graph.node(graph.modules[0].body).type.dtype = DType::f16;
+  return graph;
+}
+
 ChainOptions options_for(double lambda) { return {.lambda = lambda, .seed = 3, .stream = kTestStream}; }
 
 TEST(ModuleState, FirstEvaluationEqualsForward) {
@@ -76,6 +85,36 @@ TEST(ModuleState, FirstEvaluationEqualsForward) {
   ModuleState state(graph, ModuleId{0}, likelihood());
   state.set_batch(images.batch, weights);
   EXPECT_LT(distance(graph, weights, state, images), 1e-5);
+}
+
+TEST(ModuleState, RoundsABodySentAsHalvesWhereItIsComputed) {
+  const Graph graph = halved_graph();
+  Weights weights = initial_weights(graph, 5);
+  const Images images;
+  ModuleState state(graph, ModuleId{0}, likelihood());
+  state.set_batch(images.batch, weights);
+  EXPECT_LT(distance(graph, weights, state, images), 1e-3);
+  BlockBatch sent, rounded;
+  state.copy_body(sent);
+  rounded = sent;
+  for (std::int64_t b = 0; b < rounded.blocks(); ++b)
+    round_to_f16({rounded.block(b).data, static_cast<std::size_t>(rounded.block(b).size())});
+  EXPECT_EQ(sent.values, rounded.values);
+}
+
+// Changes are added to what the layer gave, not to what was rounded: thousands of roundings would add up.
+TEST(ModuleState, RoundingDoesNotAddUpOverThousandsOfSteps) {
+  const Graph graph = halved_graph();
+  Weights weights = initial_weights(graph, 5);
+  const Images images;
+  Chain chain(graph, ModuleId{0}, likelihood(), options_for(0.05));
+  chain.set_batch(images.batch, weights);
+  chain.run(6000);
+  EXPECT_GT(chain.counts().body_accepted, 1000);
+  EXPECT_LT(distance(graph, weights, chain.state(), images), 0.02);
+  ModuleState anew(graph, ModuleId{0}, likelihood());
+  anew.set_batch(images.batch, weights);
+  EXPECT_NEAR(chain.loss(), anew.loss(), 1e-4 * anew.loss());
 }
 
 TEST(ModuleState, ThousandsOfAcceptedStepsDriftLessThanOneInTenThousand) {

@@ -56,6 +56,19 @@ EvaluateReport evaluate_four(const EvaluateOptions& options, std::vector<Predict
   });
 }
 
+TEST(Evaluate, ARunnerOfOnesOwnMayHaveAnyNumberOfFramesUnderWay) {
+  const Graph graph = two_modules();
+  Flow flow(graph, minus_one(graph), {.batch = 1, .in_flight = 4});
+  const RunFrames all_at_once = [&](const FrameSource& source, const FrameSink& sink) {
+    return flow.run(source, sink);
+  };
+  const EvaluateOptions options{.flow = {.batch = 1, .in_flight = 1}};  // of no account here
+  const EvaluateReport report = evaluate(graph, all_at_once, four_samples, options);
+  EXPECT_EQ(report.labelled, 4);
+  EXPECT_EQ(report.heads[0].accuracy, evaluate_four({.flow = {.batch = 3}}).heads[0].accuracy);
+  EXPECT_EQ(answering_nodes(graph), (std::vector{NodeId{1}, NodeId{3}}));
+}
+
 TEST(Evaluate, CountsEveryHead) {
   const EvaluateReport report = evaluate_four({.flow = {.batch = 3, .in_flight = 2, .threads = 2}});
   ASSERT_EQ(report.heads.size(), 2U);

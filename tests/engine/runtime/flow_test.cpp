@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <tbb/global_control.h>
 
+#include "engine/runtime/run_node.h"
 #include "tests/engine/runtime/test_graphs.h"
 
 namespace cleave {
@@ -201,6 +202,38 @@ TEST(Flow, TheStopFlagEndsTheRunWithWholeFrames) {
   EXPECT_TRUE(report.stopped);
   EXPECT_GE(report.frames, 21);
   EXPECT_LE(report.frames, 25);
+}
+
+// A graph with inputs `a` and `b` and, from them, a mix; `lonely` is an input that nothing reads.
+Graph three_inputs() {
+  Graph graph = input_graph(2);
+  graph.nodes.resize(3, graph.nodes[0]);
+  const NodeId mixed = add_node(graph, kMix, {NodeId{0}, NodeId{1}});
+  add_node(graph, kHalve, {mixed});
+  return graph;
+}
+
+std::int64_t fill_three(std::int64_t seq, const Frame& frame) {
+  for (std::int32_t input = 0; input < 3; ++input)
+    for (float& value : frame.whole_slot(NodeId{input}).values()) value = static_cast<float>(10 * seq + input);
+  return seq < 200 ? frame.batch() : 0;
+}
+
+TEST(Flow, FillsEveryInputOfAFrame) {
+  const Graph graph = three_inputs();
+  const std::vector<PackedWeights> packed = pack_weights(graph, initial_weights(graph, 1));
+  Frame expected(graph, 2);
+  expected.count = 2;
+  for (const int threads : {1, 2}) {
+    Flow flow(graph, initial_weights(graph, 1), {.batch = 2, .in_flight = 3, .threads = threads});
+    const RunReport report = flow.run(fill_three, [&](const FrameResult& result) {
+      fill_three(result.seq, expected);
+      run_graph(graph, packed, expected);
+      for (std::int32_t node = 0; node < 5; ++node)
+        EXPECT_EQ(result.output(NodeId{node}).data[3], expected.output(NodeId{node}).data[3]);
+    });
+    EXPECT_EQ(report.samples, 400);
+  }
 }
 
 TEST(Flow, RefusesFramesThatDoNotFitInMemory) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/cli/command.h"
+#include "graphs/passes.h"
 #include "partitioner/cost.h"
 #include "tests/engine/runtime/test_graphs.h"
 #include "tests/support/files.h"
@@ -192,7 +193,7 @@ Profile profile_of_model(const Model& model) {
   options.repeats = 1;
   options.sample_s = 0;
   const Weights weights = initial_weights(model.graph, 1);
-  const std::vector<CutPoint> cuts = clean_cuts(model.graph, computed_by(model.graph, weights), 3);
+  const std::vector<CutPoint> cuts = clean_cuts(model.graph, computed_by(model.graph), 3);
   const Measurement made = measure(model.graph, weights, cuts, options);
   Profile profile;
   profile.device = "this-machine";

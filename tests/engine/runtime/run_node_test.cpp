@@ -21,6 +21,18 @@ TEST(RunNode, AppliesTheEpilogueAddFirstThenTheActivation) {
   EXPECT_EQ(frame.output(NodeId{1}).data[0], 6.0F);  // (8/2 + 8)/2
 }
 
+TEST(RunNode, RoundsToHalvesBehindTheEpilogue) {
+  Graph graph = input_graph(1);
+  Node& node = graph.node(add_node(graph, kHalve, {NodeId{0}}));
+  node.epilogue.activation = &kHalve;
+  node.type.dtype = DType::f16;
+  Frame frame(graph, 1);
+  frame.count = 1;
+  frame.slot(NodeId{0}).data[0] = 4 + 1 / 256.0F;  // a quarter of it lies half way between two halves
+  run_graph(graph, pack_weights(graph, initial_weights(graph, 1)), frame);
+  EXPECT_EQ(frame.output(NodeId{1}).data[0], 1.0009765625F);
+}
+
 TEST(RunNode, TakesMoreInputsThanMostOpsHave) {
   Graph graph = input_graph(1);
   add_node(graph, kHalve, std::vector<NodeId>(1, NodeId{0}));

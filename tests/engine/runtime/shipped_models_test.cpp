@@ -1,5 +1,6 @@
 // Every shipped model, fused as inference runs it, through the flow graph: the same bits for any number of threads and
 // frames in flight, and the reference runner's numbers on the model as written.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <string>
@@ -90,12 +91,16 @@ void check_model(const std::string& file) {
   Graph fused = model.graph;
   Weights fused_weights = weights;
   run_passes(fused, fused_weights);
+  // What lies near the middle of two halves may be rounded to the other one.
+  const bool halves = std::any_of(fused.nodes.begin(), fused.nodes.end(),
+                                  [](const Node& node) { return node.type.dtype == DType::f16; });
+  const double tolerance = halves ? 1e-3 : 1e-4;
   for (std::size_t m = 0; m < fused.modules.size(); ++m) {
     const bool has_head = fused.modules[m].head != NodeId::none;
     const NodeId node = has_head ? fused.modules[m].head : fused.modules[m].body;
     const NodeId written = has_head ? model.graph.modules[m].head : model.graph.modules[m].body;
     const std::vector<float> outputs = run_flow(fused, fused_weights, input, node, 1, 1);
-    EXPECT_LT(largest_difference(outputs, to_nhwc(expected[index_of(written)])), 1e-4);
+    EXPECT_LT(largest_difference(outputs, to_nhwc(expected[index_of(written)])), tolerance);
     for (const int threads : {1, 2})
       for (const std::int64_t in_flight : {1, 64})
         EXPECT_EQ(outputs, run_flow(fused, fused_weights, input, node, threads, in_flight));

@@ -103,7 +103,7 @@ TEST(SubGraph, StartsWithWhatItReads) {
 
 TEST(ComputedBy, IsTheLayerThatAbsorbsANode) {
   const Graph graph = resnet().graph;
-  const std::vector<NodeId> by = computed_by(graph, initial_weights(graph, 1));
+  const std::vector<NodeId> by = computed_by(graph);
   std::map<std::string, std::string> names;
   for (std::size_t i = 0; i < by.size(); ++i) names[graph.nodes[i].name] = name_of(graph, by[i]);
   EXPECT_EQ(names["input"], "input");
@@ -119,8 +119,7 @@ TEST(ComputedBy, IsTheLayerThatAbsorbsANode) {
 TEST(ComputedBy, IsTheShortcutWhereThatAddsTheBody) {
   const Graph graph = layers_of("[{residual: {body: [relu], shortcut: [{conv2d: {filters: 2, kernel: 1}}]}}]").graph;
   ASSERT_EQ(graph.nodes.size(), 4U);  // the input, relu, the shortcut's conv2d, add
-  EXPECT_EQ(computed_by(graph, initial_weights(graph, 1)),
-            (std::vector<NodeId>{NodeId{0}, NodeId{1}, NodeId{2}, NodeId{2}}));
+  EXPECT_EQ(computed_by(graph), (std::vector<NodeId>{NodeId{0}, NodeId{1}, NodeId{2}, NodeId{2}}));
 }
 
 // As many layers as inference has nodes, in every shipped model.
@@ -129,7 +128,7 @@ TEST(ComputedBy, CountsWhatThePassesLeave) {
     Model model = load_model(file.string(), cleave_language());
     if (model.graph.nodes.empty()) continue;
     Weights weights = initial_weights(model.graph, 1);
-    const std::vector<NodeId> by = computed_by(model.graph, weights);
+    const std::vector<NodeId> by = computed_by(model.graph);
     run_passes(model.graph, weights);
     EXPECT_EQ(std::set<NodeId>(by.begin(), by.end()).size(), model.graph.nodes.size()) << file;
   }
@@ -137,8 +136,7 @@ TEST(ComputedBy, CountsWhatThePassesLeave) {
 
 std::vector<std::string> cuts_of(const Graph& graph, std::size_t most) {
   std::vector<std::string> names;
-  for (const CutPoint& cut : clean_cuts(graph, computed_by(graph, initial_weights(graph, 1)), most))
-    names.push_back(cut.name);
+  for (const CutPoint& cut : clean_cuts(graph, computed_by(graph), most)) names.push_back(cut.name);
   return names;
 }
 
