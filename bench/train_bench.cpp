@@ -12,6 +12,7 @@
 #include "bench/bench.h"
 #include "engine/mcmc/chain.h"
 #include "engine/mcmc/defaults.h"
+#include "engine/train/module_trainer.h"
 #include "ops/core/catalog.h"
 #include "ops/kernels/train_kernels.h"
 #include "tests/support/layer_graph.h"
@@ -95,7 +96,36 @@ void run() {
   print_goal("dearest step, of computing the whole module", dearest, "x", 0.2);
 }
 
+// What handing a batch of the paper's cascade on costs the CPU at both ends together: bytes made of it, and it of them.
+void run_hand_over() {
+  BlockBatch batch;
+  resize_batch(batch, {32, 8, 8}, 512, kLanes);
+  Rng rng(2, kTestStream, 0);
+  for (float& value : batch.values) value = static_cast<float>(rng.normal());
+  std::array<BlockBatch, 4> received;
+  std::array<std::vector<std::byte>, 4> bytes;
+  std::vector<BenchCase> cases;
+  for (std::size_t d = 0; d < 4; ++d) {
+    const auto dtype = static_cast<DType>(d);
+    bytes[d].resize(static_cast<std::size_t>(packed_bytes(batch.shape, dtype, batch.images)));
+    cases.push_back({to_text(dtype), [&, d, dtype] {
+                       pack_batch(batch, dtype, bytes[d]);
+                       unpack_batch(bytes[d], batch.shape, dtype, kLanes, received[d]);
+                     }});
+  }
+  run_interleaved(cases, 21);
+  fmt::print("\na batch of 512 images of 32x8x8, packed and unpacked, one thread\n");
+  for (std::size_t d = 0; d < 4; ++d)
+    fmt::print("{:4} {:>8} bytes {:>8.2f} ms (median {:.2f})\n", cases[d].name, bytes[d].size(),
+               1e3 * fastest(cases[d].seconds), 1e3 * median(cases[d].seconds));
+  for (std::size_t d = 0; d < 4; ++d)
+    print_goal(fmt::format("hand-over of a batch as {}", cases[d].name), 1e3 * fastest(cases[d].seconds), "ms", 5);
+}
+
 }  // namespace
 }  // namespace cleave
 
-int main() { cleave::run(); }
+int main() {
+  cleave::run();
+  cleave::run_hand_over();
+}

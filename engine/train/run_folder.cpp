@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <system_error>
 #include <thread>
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #include <nlohmann/json.hpp>
@@ -24,6 +27,8 @@ namespace fs = std::filesystem;
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::int64_t kLargestRecord = std::int64_t{64} << 20;
 
 std::string file_name_of(std::string name) {
   for (char& c : name)
@@ -60,6 +65,10 @@ void check_room(const fs::path& path, std::int64_t needed_bytes) {
   if (unknown || room.available >= static_cast<std::uintmax_t>(needed_bytes)) return;
   throw RunError(fmt::format("{}: the disk is too full: the run needs about {}, {} are free", path.string(),
                              bytes_in_short(needed_bytes), bytes_in_short(static_cast<std::int64_t>(room.available))));
+}
+
+void write_text(const fs::path& file, const std::string& text) {
+  write_file_atomically(file.string(), ByteSpan(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
 }  // namespace
@@ -104,15 +113,53 @@ void write_run_record(const RunFolder& folder, const RunRecord& record) {
                      {"status", record.status},
                      {"started", record.started},
                      {"ended", text_or_null(record.ended)},
+                     {"resumed", record.resumed},
                      {"arguments", record.arguments},
+                     {"model_file", record.model_file},
+                     {"model_words", record.model_words},
                      {"seed", record.seed},
                      {"threads", record.threads},
                      {"host", host_facts()},
                      {"results", record.results.empty() ? Json() : Json::parse(record.results)},
                      {"model", Json::parse(doc_to_json(*record.model))}};
-  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  write_file_atomically((folder.path / "run.json").string(),
-                        ByteSpan(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+  write_text(folder.path / "run.json", json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
+
+RunRecord read_run_record(const RunFolder& folder) {
+  const std::string file = (folder.path / "run.json").string();
+  if (!is_file(file)) throw UserError(fmt::format("{} is no run folder: it holds no run.json", folder.path.string()));
+  const Bytes bytes = read_file(file, kLargestRecord);
+  const Json json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  RunRecord record;
+  try {
+    if (json.at("language").get<int>() > 1)
+      throw UserError(fmt::format("{}: written by cleave {}, which is newer than this one ({}): use that", file,
+                                  json.at("cleave").get<std::string>(), CLEAVE_VERSION));
+    record.status = json.at("status").get<std::string>();
+    record.started = json.at("started").get<std::string>();
+    record.resumed = json.at("resumed").get<std::vector<std::string>>();
+    record.arguments = json.at("arguments").get<std::vector<std::string>>();
+    record.model_file = json.at("model_file").get<std::string>();
+    record.model_words = json.at("model_words").get<std::string>();
+    record.seed = json.at("seed").get<std::uint64_t>();
+    record.threads = json.at("threads").get<int>();
+  } catch (const Json::exception&) {
+    throw RunError(fmt::format("{}: is damaged, or no run's that can be gone on with", file));
+  }
+  return record;
+}
+
+void write_run_model(const RunFolder& folder, const DocNode& model) {
+  write_text(folder.model_file(), doc_to_yaml(model, false));
+}
+
+RunLock::RunLock(const RunFolder& folder) : fd_(::open(folder.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (fd_ < 0) throw RunError(fmt::format("{}: cannot open the run folder", folder.path.string()));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;  // some file systems have no locks
+  ::close(fd_);
+  throw RunError(fmt::format("{}: another cleave is at work on this run", folder.path.string()));
+}
+
+RunLock::~RunLock() { ::close(fd_); }
 
 }  // namespace cleave

@@ -1,7 +1,9 @@
 // The run folder: what a training run leaves behind.
 //   run.json                  the resolved model, version, arguments, seed, host, start, end, results
+//   model.yaml                the resolved model, as a text that reads as the same model
 //   trace/MODULE.csv          one row a recorded step
 //   weights/last.safetensors  after every epoch and at the end, also of a stopped run
+//   checkpoints/NNNNNN.ckpt   to go on from, see run_checkpoint.h
 #pragma once
 
 #include <cstdint>
@@ -19,17 +21,22 @@ struct RunFolder {
   std::filesystem::path path;
 
   std::string weights_file() const { return (path / "weights" / "last.safetensors").string(); }
+  std::string model_file() const { return (path / "model.yaml").string(); }
+  std::filesystem::path checkpoints() const { return path / "checkpoints"; }
 };
 
 // What run.json says.
 struct RunRecord {
-  const DocNode* model = nullptr;      // as resolved
+  const DocNode* model = nullptr;      // as resolved; null when read back
+  std::string model_file;              // absolute
+  std::string model_words;             // that name the model on a command line, as given
   std::vector<std::string> arguments;  // of the program
   std::uint64_t seed = 0;
   int threads = 0;
-  std::string started, ended;  // UTC; "" = not yet
-  std::string status;          // running | done | stopped | failed
-  std::string results;         // JSON; "" = none yet
+  std::string started, ended;        // UTC; "" = not yet
+  std::vector<std::string> resumed;  // UTC
+  std::string status;                // running | done | stopped | failed
+  std::string results;               // JSON; "" = none yet
 };
 
 // Returns "20261120T153800Z-NAME": UTC, and the name with what is no letter, digit, '.', '_' or '-' replaced.
@@ -46,5 +53,23 @@ std::vector<std::filesystem::path> trace_files(const RunFolder& folder, const Gr
 
 // Writes run.json whole. Throws RunError.
 void write_run_record(const RunFolder& folder, const RunRecord& record);
+// Reads it back, but for the model and the results. Throws UserError when `path` is no run folder or a newer program's,
+// RunError when run.json is damaged.
+RunRecord read_run_record(const RunFolder& folder);
+
+// Writes model.yaml. Throws RunError.
+void write_run_model(const RunFolder& folder, const DocNode& model);
+
+// A run folder is one process's at a time: while this lives, the folder is ours. Throws RunError when it is another's.
+class RunLock {
+ public:
+  explicit RunLock(const RunFolder& folder);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int fd_;
+};
 
 }  // namespace cleave

@@ -28,4 +28,8 @@ class TraceWriter {
   std::ofstream file_;
 };
 
+// Cuts off all rows from step `steps` on, and an unfinished last line: what was written behind a checkpoint. A file
+// that is not there stays so. Throws RunError.
+void cut_trace(const std::filesystem::path& path, std::int64_t steps);
+
 }  // namespace cleave

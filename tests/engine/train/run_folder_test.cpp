@@ -60,5 +60,50 @@ TEST_F(RunFolders, TraceFilesOfModulesThatLookAlikeDiffer) {
   EXPECT_EQ(files[2], root_ / "trace" / "c.csv");
 }
 
+RunRecord record_of(const DocNode& model) {
+  RunRecord record;
+  record.model = &model;
+  record.model_file = "/models/a b.yaml";
+  record.model_words = "'a b.yaml' --seed 3";
+  record.arguments = {"train", "a b.yaml"};
+  record.seed = 9'000'000'000'000'000;
+  record.threads = 3;
+  record.started = "2026-11-20T15:38:00Z";
+  record.status = "stopped";
+  record.resumed = {"2026-11-21T15:38:00Z"};
+  return record;
+}
+
+TEST_F(RunFolders, GiveBackTheRecordOfTheRun) {
+  const DocNode model;
+  const RunRecord record = record_of(model);
+  write_run_record({root_}, record);
+  const RunRecord back = read_run_record({root_});
+  EXPECT_EQ(back.model_file, record.model_file);
+  EXPECT_EQ(back.model_words, record.model_words);
+  EXPECT_EQ(back.arguments, record.arguments);
+  EXPECT_EQ(back.seed, record.seed);
+  EXPECT_EQ(back.threads, record.threads);
+  EXPECT_EQ(back.started, record.started);
+  EXPECT_EQ(back.status, record.status);
+  EXPECT_EQ(back.resumed, record.resumed);
+}
+
+TEST_F(RunFolders, WithoutASoundRecordAreRefused) {
+  EXPECT_THROW(read_run_record({root_}), UserError);
+  const DocNode model;
+  write_run_record({root_}, record_of(model));
+  fs::resize_file(root_ / "run.json", fs::file_size(root_ / "run.json") / 2);
+  EXPECT_THROW(read_run_record({root_}), RunError);
+}
+
+TEST_F(RunFolders, AreOneRunsAtATime) {
+  {
+    const RunLock ours({root_});
+    EXPECT_THROW(RunLock({root_}), RunError);
+  }
+  const RunLock again({root_});
+}
+
 }  // namespace
 }  // namespace cleave

@@ -11,45 +11,10 @@
 #include <gtest/gtest.h>
 
 #include "engine/train/trace.h"
-#include "tests/support/layer_graph.h"
+#include "tests/support/quarters.h"
 
 namespace cleave {
 namespace {
-
-// Images whose class is the brightest of their four quarters.
-struct Quarters {
-  Tensor images{230, {1, 4, 4}};
-  std::vector<std::int32_t> labels;
-
-  Quarters() {
-    Rng rng(4, kTestStream, 0);
-    for (std::int64_t i = 0; i < images.batch; ++i) {
-      const std::int64_t quarter = rng.below(4);
-      labels.push_back(static_cast<std::int32_t>(quarter));
-      for (std::int64_t p = 0; p < 16; ++p) {
-        const bool lit = p / 8 == quarter / 2 && p % 4 / 2 == quarter % 2;
-        images.data[static_cast<std::size_t>(16 * i + p)] = static_cast<float>(0.3 * rng.uniform() + (lit ? 0.6 : 0.0));
-      }
-    }
-  }
-  BatchSource source() const { return shuffled_batches(images.view(), labels, 1); }
-};
-
-Graph three_modules() {
-  return layer_graph({1, 4, 4}, {{{{"flatten"}, {"dense", 12, binary_scaled()}, {"sign"}}, {{"dense", 4}}},
-                                 {{{"dense", 10}, {"relu"}}, {{"dense", 4}}},
-                                 {{}, {{"dense", 6}, {"tanh"}, {"dense", 4}}}});
-}
-
-TrainOptions options_for(int threads) {
-  TrainOptions options;
-  options.epochs = 2;
-  options.batch = 100;
-  options.steps = 300;
-  options.threads = threads;
-  options.lanes = 16;
-  return options;
-}
 
 std::string hash_after(const TrainOptions& options) {
   const Quarters data;
@@ -214,6 +179,36 @@ TEST(TraceWriter, AppendsBelowOneHeader) {
   EXPECT_EQ(text.str(),
             "# lambda: 100\nstep,batch,part,layer,accepted,loss,log_prior,log_ratio\n"
             "5,2,head,h1/dense,1,1.5,-3.25,0.125\n10,2,head,h1/dense,1,1.5,-3.25,0.125\n");
+}
+
+// A trace with rows at steps 0, 10 and 20 and an unfinished line; what is left after cutting it at `steps`.
+std::string trace_cut_at(std::int64_t steps) {
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "cut_trace.csv";
+  std::filesystem::remove(path);
+  const std::string layer = "h1/dense";
+  {
+    TraceWriter trace(path, {{"lambda", "100"}});
+    for (const std::int64_t step : {0, 10, 20}) trace.write({step, 2, Part::head, &layer, true, 1, 2, 3});
+  }
+  std::ofstream(path, std::ios::app) << "30,2,he";
+  cut_trace(path, steps);
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+TEST(CutTrace, LeavesTheRowsBeforeACheckpoint) {
+  const std::string header = "# lambda: 100\nstep,batch,part,layer,accepted,loss,log_prior,log_ratio\n";
+  const std::string rows = "0,2,head,h1/dense,1,1,2,3\n10,2,head,h1/dense,1,1,2,3\n";
+  EXPECT_EQ(trace_cut_at(0), header);
+  EXPECT_EQ(trace_cut_at(11), header + rows);
+  EXPECT_EQ(trace_cut_at(20), header + rows);
+  EXPECT_EQ(trace_cut_at(1000), header + rows + "20,2,head,h1/dense,1,1,2,3\n");
+}
+
+TEST(CutTrace, OfAFileThatIsNotThereDoesNothing) {
+  cut_trace("/nowhere/at/all.csv", 3);
+  EXPECT_FALSE(std::filesystem::exists("/nowhere"));
 }
 
 TEST(TraceWriter, AFolderThatIsNotThereIsARunError) {
