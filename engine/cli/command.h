@@ -55,6 +55,8 @@ Language cleave_language();
 
 // Reads a model as every command does: with --set and --seed applied.
 Model load_model(const std::string& path, const CommonOptions& common);
+// Reads a model from its text; `file` is where it came from: its name in messages, and files it names lie beside it.
+Model load_model_text(const std::string& file, const std::string& text);
 // Returns `text` as one word of a shell command: quoted where it must be.
 std::string shell_word(const std::string& text);
 // Returns the words that name the same model again: its file, --set and --seed as given.

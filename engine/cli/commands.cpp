@@ -20,10 +20,17 @@ std::function<ExitCode()> declare_graph(CLI::App& app, const CommonOptions& comm
 std::function<ExitCode()> declare_plan(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_simulate(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_train(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_resume(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_profile(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_verify(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_net(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_worker(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_devices(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_deploy(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_data(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_keys(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_schema(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_completion(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_version(CLI::App& app, const CommonOptions& common);
@@ -56,7 +63,11 @@ constexpr CommandDef kCommands[] = {
      "text|json|csv|md", "3 model or plan not valid, 4 no placement fits", "--out", declare_simulate},
     {"train", "Trains a model's modules by Metropolis-Hastings and scores them on the test set.",
      "cleave train model.yaml --set training.epochs=5\ncleave train model.yaml --dry-run", "text|json|csv|md",
-     "3 model or weights not valid, 130 stopped by Ctrl-C with the weights written", nullptr, declare_train},
+     "3 model or weights not valid, 130 stopped by Ctrl-C with a checkpoint written", nullptr, declare_train},
+    {"resume", "Goes on with a training run that was stopped or killed, as if it had not been.",
+     "cleave resume runs/20261120T153800Z-fashion-hybrid\ncleave resume a_run --threads 1 --format json",
+     "text|json|csv|md", "3 model not valid, 130 stopped by Ctrl-C with a checkpoint written", "--set|--out",
+     declare_resume},
     {"run", "Answers each sample of a data set, a file or a stream; predictions go to stdout as CSV or to a file.",
      "cleave run model.yaml --weights last.safetensors --output answers.csv\n"
      "cleave run model.yaml --input - --input-format raw < images.bin",
@@ -64,9 +75,30 @@ constexpr CommandDef kCommands[] = {
     {"eval", "Scores a model on labelled data: accuracy of every module, and what early exits save.",
      "cleave eval model.yaml --weights last.safetensors\ncleave eval model.yaml --exit max_probability=0.9",
      "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", "--out", declare_eval},
+    {"verify", "Runs a plan on its workers and prints what was predicted of it beside what was measured.",
+     "cleave verify model.yaml --local --emulate\ncleave verify model.yaml --keys keys --frames 1000",
+     "text|json|csv|md",
+     "3 model or weights not valid, 4 no placement fits, 5 a device not reachable, 6 answers or bytes differ", "--out",
+     declare_verify, 1},
+    {"net", "Measures latency and bandwidth of the link between each two devices of a swarm.",
+     "cleave net swarm.yaml --keys keys --output links.yaml\ncleave net swarm.yaml --format json", "text|json|csv|md",
+     "3 model not valid, 5 a device not reachable", "--out", declare_net},
+    {"worker", "Waits on a device for a coordinator, and runs what it is given.",
+     "cleave worker --listen tcp://0.0.0.0:7300 --name p8 --keys keys\ncleave worker --listen ipc:///tmp/p8.sock",
+     nullptr, nullptr, "--set|--out", declare_worker},
+    {"devices", "Lists a swarm's devices and the presets, and asks the devices which step of a connection fails.",
+     "cleave devices presets\ncleave devices doctor swarm.yaml --keys keys", "text|json|csv|md",
+     "3 model not valid, 5 a device not reachable, 6 a device has too little memory", "--out", declare_devices},
+    {"deploy", "Writes the files with which systemd, Compose, k3s or Ansible keep a worker on every device.",
+     "cleave deploy swarm.yaml --to systemd -o deploy\n"
+     "cleave deploy swarm.yaml --to k3s --image registry.local/cleave:1 -o deploy",
+     nullptr, "3 model not valid", nullptr, declare_deploy},
     {"data", "Lists the data sets cleave knows and where they were found, or reads and checks them.",
      "cleave data list\ncleave data check fashion_mnist", "text|json|csv|md", "6 a data set is damaged", "--set|--out",
      declare_data},
+    {"keys", "Makes and revokes the keys by which the devices of a swarm know each other (TLS).",
+     "cleave keys init --keys ~/swarm-keys\ncleave keys add a b c --keys ~/swarm-keys", "text|json|csv|md", nullptr,
+     "--set|--out", declare_keys},
     {"schema", "Prints the JSON Schema of the model language, for editors.",
      "cleave schema > cleave.schema.json\ncleave schema --format md", "json|md", nullptr, "--set|--out",
      declare_schema},

@@ -15,6 +15,18 @@
 
 namespace cleave {
 
+namespace {
+
+// Builds and checks the graph of a model that was read.
+void finish_model(Model& model, const Language& language, Diagnostics& found) {
+  model.graph = build_graph(model.reading.spec, language, found);
+  if (found.empty()) check_placed_nodes(model.reading.doc, model.graph, found);
+  check_swarm(model.graph, model.reading.doc, found);
+  found.throw_if_any();
+}
+
+}  // namespace
+
 Model load_model(const std::string& path, const CommonOptions& common) {
   std::vector<std::string> sets = common.sets;
   if (common.seed) sets.push_back(fmt::format("seed={}", *common.seed));
@@ -22,10 +34,16 @@ Model load_model(const std::string& path, const CommonOptions& common) {
   Model model;
   Diagnostics found(model.reading.sources);
   read_model(path, language, sets, model.reading, found);
-  model.graph = build_graph(model.reading.spec, language, found);
-  if (found.empty()) check_placed_nodes(model.reading.doc, model.graph, found);
-  check_swarm(model.graph, model.reading.doc, found);
-  found.throw_if_any();
+  finish_model(model, language, found);
+  return model;
+}
+
+Model load_model_text(const std::string& file, const std::string& text) {
+  const Language language = cleave_language();
+  Model model;
+  Diagnostics found(model.reading.sources);
+  read_model_text(file, text, language, {}, model.reading, found);
+  finish_model(model, language, found);
   return model;
 }
 
@@ -49,8 +67,9 @@ std::string model_words(const std::string& path, const CommonOptions& common) {
 void refuse_not_run_yet(const ModelSpec& spec, const std::string& command) {
   for (const NotRunYet& part : spec.not_run_yet) {
     if (fmt::format(" {} ", part.commands).find(fmt::format(" {} ", command)) == std::string::npos) continue;
-    throw UserError(fmt::format("{}:{}:{}: this version reads '{}' but `cleave {}` cannot obey it yet; remove it",
-                                part.pos.file, part.pos.line, part.pos.col, part.path, command));
+    throw UserError(fmt::format("{}:{}:{}: this version reads '{}' but `cleave {}` cannot obey it yet; {}",
+                                part.pos.file, part.pos.line, part.pos.col, part.path, command,
+                                part.why.empty() ? "remove it" : part.why));
   }
 }
 

@@ -19,7 +19,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Options {
-  std::string file, weights, exit;
+  SwarmOptions swarm;
+  std::string weights, exit;
   std::string split = "test";
   std::int64_t limit = 0;
 };
@@ -79,8 +80,9 @@ std::int64_t batch_of(const Model& model, std::int64_t in_flight) {
 
 ExitCode eval_command(const Options& options, const CommonOptions& common) {
   Log log(common);
-  const Model model = load_model(options.file, common);
+  const Model model = load_model(options.swarm.planning.file, common);
   refuse_unrunnable(model, "eval");
+  note_unmeasured(model, log);
   const ModelSpec& spec = model.reading.spec;
   EvaluateOptions how;
   how.early_exit = early_exit_for(model, options.exit);
@@ -93,7 +95,11 @@ ExitCode eval_command(const Options& options, const CommonOptions& common) {
   how.flow.batch = batch_of(model, how.flow.in_flight);
   how.flow.threads = thread_count(common);
   how.flow.stop = &watch_signals();
-  const EvaluateReport report = evaluate_samples(model.graph, weights, {&set, &spec.input, all_of(set.count)}, how);
+  const std::unique_ptr<SwarmJob> job =
+      uses_swarm(options.swarm, model) ? prepare_swarm(options.swarm, common, log) : nullptr;
+  const Samples samples{&set, &spec.input, all_of(set.count)};
+  how.flow.batch = std::clamp<std::int64_t>(set.count, 1, how.flow.batch);
+  const EvaluateReport report = answer_all(model, weights, job.get(), stream_of(samples), how);
   if (how.flow.stop->load()) throw Interrupted(fmt::format("stopped after {} samples", report.run.samples));
   if (common.format == "json") print_result(json_of(report, options, how).dump(2) + "\n");
   else print_result(text_of(report, options, how, common.format));
@@ -104,7 +110,7 @@ ExitCode eval_command(const Options& options, const CommonOptions& common) {
 
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
-  app.add_option("MODEL", options->file, "model file")->required()->type_name("FILE");
+  app.add_option("MODEL", options->swarm.planning.file, "model file")->required()->type_name("FILE");
   app.add_option("--weights", options->weights, "safetensors file; else the model's, else random weights")
       ->type_name("FILE");
   app.add_option("--split", options->split, "which of the model's data sets: data.test or data.train")
@@ -116,6 +122,8 @@ std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& commo
       ->capture_default_str()
       ->type_name("N");
   app.add_option("--exit", options->exit, early_exit_help())->type_name("RULE=X|off");
+  add_planning_options(app, options->swarm.planning);
+  add_swarm_options(app, options->swarm);
   return [options, &common] { return eval_command(*options, common); };
 }
 

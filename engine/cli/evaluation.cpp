@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "engine/cli/samples.h"
+#include "engine/runtime/swarm_flow.h"
+#include "graphs/passes.h"
 #include "graphs/weights_file.h"
 #include "ops/core/catalog.h"
 
@@ -59,6 +61,26 @@ std::optional<EarlyExitSpec> early_exit_for(const Model& model, const std::strin
   if (head_count(model.graph) < 2)
     throw UserError(fmt::format("--exit {}: the network has one head, there is nothing to leave early from", option));
   return rule;
+}
+
+EvaluateReport answer_all(const Model& model, const Weights& weights, SwarmJob* job, const LabelledSource& source,
+                          EvaluateOptions options, const std::function<void(const Prediction&)>& on_prediction) {
+  if (job == nullptr) {
+    Graph fused = model.graph;
+    Weights fused_weights = weights;
+    run_passes(fused, fused_weights);
+    return evaluate(fused, std::move(fused_weights), source, options, on_prediction);
+  }
+  std::vector<NodeId> heads;
+  for (const Module& module : model.graph.modules)
+    if (module.head != NodeId::none) heads.push_back(module.head);
+  if (heads.empty()) heads.push_back(model.graph.output);
+  SwarmFlow flow(model.graph, weights, job->plan, heads, job->setup, *options.flow.stop);
+  flow.start();
+  options.flow.batch = job->setup.batch;
+  options.flow.in_flight = flow.in_flight();
+  const RunFrames run = [&flow](const FrameSource& fill, const FrameSink& sink) { return flow.run(fill, sink); };
+  return evaluate(model.graph, run, source, options, on_prediction);
 }
 
 void refuse_unrunnable(const Model& model, const std::string& command) {

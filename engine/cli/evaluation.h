@@ -6,6 +6,7 @@
 
 #include "engine/cli/command.h"
 #include "engine/cli/log.h"
+#include "engine/cli/swarm_options.h"
 #include "engine/runtime/evaluate.h"
 #include "graphs/build.h"
 
@@ -20,6 +21,11 @@ std::optional<EarlyExitSpec> early_exit_for(const Model& model, const std::strin
 
 // Returns what --exit says of itself.
 const char* early_exit_help();
+
+// Runs the network as built on all samples of `source`: in this process after the passes, or on the workers of `job`,
+// where one is given. `options.flow` says batch and frames in flight of this process; a swarm's are the job's own.
+EvaluateReport answer_all(const Model& model, const Weights& weights, SwarmJob* job, const LabelledSource& source,
+                          EvaluateOptions options, const std::function<void(const Prediction&)>& on_prediction = {});
 
 // Refuses swarm files and what this version cannot run.
 void refuse_unrunnable(const Model& model, const std::string& command);

@@ -8,6 +8,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <nlohmann/json.hpp>
 
+#include "graphs/model_reader.h"
+
 namespace cleave {
 
 std::string json_log_line(const std::string& level, const std::string& message) {
@@ -17,6 +19,13 @@ std::string json_log_line(const std::string& level, const std::string& message) 
       fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)), millis);
   const nlohmann::ordered_json line = {{"time", time}, {"level", level}, {"message", message}};
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void note_unmeasured(const Model& model, Log& log) {
+  const DocNode* power = find_path(model.reading.doc, "output.power");
+  if (power != nullptr && power->origin != "default")
+    log.note(fmt::format("{}:{}:{}: output.power: no sensor is read in this version, no joules are measured",
+                         power->pos.file, power->pos.line, power->pos.col));
 }
 
 Log::Log(const CommonOptions& common)

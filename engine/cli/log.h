@@ -27,6 +27,9 @@ class Log {
   std::shared_ptr<spdlog::logger> logger_;
 };
 
+// Says what the model states and this version does not measure.
+void note_unmeasured(const Model& model, Log& log);
+
 // Returns an error as a line of the log in JSON.
 std::string json_log_line(const std::string& level, const std::string& message);
 

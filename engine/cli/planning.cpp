@@ -27,27 +27,6 @@ const Def& known(std::span<const Def> catalog, const std::string& name, const ch
                       : fmt::format("unknown {} '{}'; did you mean '{}'?", what, name, near));
 }
 
-Swarm swarm_for(const PlanningOptions& options, const Model& model) {
-  Diagnostics found(model.reading.sources);
-  Swarm swarm = read_swarm(model.reading.doc, found);
-  found.throw_if_any();
-  if (options.devices == 0) {
-    if (swarm.devices.empty())
-      throw UserError(fmt::format("{} has no devices to plan for; add `devices:`, or try --devices 2 --preset {}",
-                                  options.file, kPreset));
-    if (!options.preset.empty()) throw UserError("--preset needs --devices N");
-    return swarm;
-  }
-  std::string preset = options.preset;
-  if (preset.empty()) {
-    const bool alike = !swarm.devices.empty() &&
-                       std::all_of(swarm.devices.begin(), swarm.devices.end(),
-                                   [&](const Device& device) { return device.preset == swarm.devices.front().preset; });
-    preset = alike && !swarm.devices.front().preset.empty() ? swarm.devices.front().preset : kPreset;
-  }
-  return swarm_of(options.devices, preset, model.reading.doc);
-}
-
 // Lifetime is counted in frames per joule of equal batteries where none is stated.
 bool even_batteries(Swarm& swarm) {
   const bool mains = std::none_of(swarm.devices.begin(), swarm.devices.end(),
@@ -81,13 +60,38 @@ void add_stated_plan(const PlanningJob& job, PlanTable& table) {
 
 }  // namespace
 
-void add_planning_options(CLI::App& app, PlanningOptions& options) {
+Swarm swarm_for(const PlanningOptions& options, const Model& model) {
+  Diagnostics found(model.reading.sources);
+  Swarm swarm = read_swarm(model.reading.doc, found);
+  found.throw_if_any();
+  if (options.devices == 0) {
+    if (swarm.devices.empty())
+      throw UserError(fmt::format("{} has no devices to plan for; add `devices:`, or try --devices 2 --preset {}",
+                                  options.file, kPreset));
+    if (!options.preset.empty()) throw UserError("--preset needs --devices N");
+    return swarm;
+  }
+  std::string preset = options.preset;
+  if (preset.empty()) {
+    const bool alike = !swarm.devices.empty() &&
+                       std::all_of(swarm.devices.begin(), swarm.devices.end(),
+                                   [&](const Device& device) { return device.preset == swarm.devices.front().preset; });
+    preset = alike && !swarm.devices.front().preset.empty() ? swarm.devices.front().preset : kPreset;
+  }
+  return swarm_of(options.devices, preset, model.reading.doc);
+}
+
+void add_device_options(CLI::App& app, PlanningOptions& options) {
   app.add_option("--devices", options.devices, "plan for N copies of a preset instead of the model's devices")
       ->check(CLI::Range(1, kMaxDevices))
       ->type_name("N");
   app.add_option("--preset", options.preset,
                  fmt::format("what --devices copies: the model's own where it has one, else {}", kPreset))
       ->type_name("NAME");
+}
+
+void add_planning_options(CLI::App& app, PlanningOptions& options) {
+  add_device_options(app, options);
   app.add_option("--objective", options.objective,
                  "throughput, latency, energy, lifetime or balance instead of the model's")
       ->type_name("NAME");

@@ -19,8 +19,12 @@ struct PlanningOptions {
   double time_limit_s = 10;
 };
 
-// Adds the options to a command; they are filled when it runs.
+// Adds the options to a command; they are filled when it runs. The second adds --devices and --preset alone.
 void add_planning_options(CLI::App& app, PlanningOptions& options);
+void add_device_options(CLI::App& app, PlanningOptions& options);
+
+// The devices to plan for: the model's, or copies of a preset. Throws as prepare_planning.
+Swarm swarm_for(const PlanningOptions& options, const Model& model);
 
 // Everything a plan is made from. Not to be moved: `setting` refers to the rest.
 struct PlanningJob {

@@ -17,6 +17,7 @@
 #include "engine/cli/train_progress.h"
 #include "engine/runtime/host.h"
 #include "graphs/model_reader.h"
+#include "graphs/passes.h"
 #include "ops/core/file.h"
 
 namespace cleave {
@@ -79,11 +80,11 @@ Weights weights_to_time(const Model& model, const std::string& option, Log& log)
 }
 
 // Where the model lets itself be cut, else all places that a single tensor crosses.
-std::vector<CutPoint> cuts_of(const Model& model, const Weights& weights, Log& log) {
+std::vector<CutPoint> cuts_of(const Model& model, Log& log) {
   const Graph& graph = model.graph;
   const DocNode* after = find_path(model.reading.doc, "placement.cuts.after");
   if (after == nullptr) {
-    const std::vector<NodeId> computed = computed_by(graph, weights);
+    const std::vector<NodeId> computed = computed_by(graph);
     const std::size_t all = clean_cuts(graph, computed, graph.nodes.size()).size();
     if (all > kMostCuts)
       log.note(fmt::format("{} of {} places to cut at are measured, evenly thinned; placement.cuts.after names others",
@@ -191,7 +192,7 @@ ExitCode profile_command(const Options& options, const CommonOptions& common) {
   report.profile.batch = options.batch > 0 ? options.batch : model.reading.spec.inference.batch;
   const std::vector<Profile> others = others_in(options.output, report.profile);
   const Weights weights = weights_to_time(model, options.weights, log);
-  const std::vector<CutPoint> cuts = cuts_of(model, weights, log);
+  const std::vector<CutPoint> cuts = cuts_of(model, log);
   check_readable(report, cuts.size(), others);
   report.profile.host = host_facts();
   report.profile.host.emplace_back("threads", fmt::format("{}", report.threads));

@@ -12,7 +12,6 @@
 #include "engine/cli/run_source.h"
 #include "engine/cli/stop.h"
 #include "graphs/graph_text.h"
-#include "graphs/passes.h"
 
 namespace cleave {
 
@@ -21,7 +20,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string file, weights, exit, output;
+  SwarmOptions swarm;
+  std::string weights, exit, output;
   RunInput input;
 };
 
@@ -108,23 +108,25 @@ EvaluateOptions options_of(const Model& model, const Options& options, const Com
 
 ExitCode run_command(Options options, const CommonOptions& common) {
   Log log(common);
-  Model model = load_model(options.file, common);
+  const Model model = load_model(options.swarm.planning.file, common);
   refuse_unrunnable(model, "run");
+  note_unmeasured(model, log);
   options.input.stop = &watch_signals();
   const EvaluateOptions how = options_of(model, options, common);
+  const std::unique_ptr<SwarmJob> job =
+      uses_swarm(options.swarm, model) ? prepare_swarm(options.swarm, common, log) : nullptr;
   Output output;
   if (!options.output.empty())
     output.file = std::make_unique<PredictionWriter>(options.output, prediction_format(options.output));
-  Weights weights = weights_for(model, options.weights, log);
+  const Weights weights = weights_for(model, options.weights, log);
   const RunSource source = open_input(model, options.input);
-  run_passes(model.graph, weights);
   RunProgress progress(common, log, source.count);
   std::int64_t done = 0;
   std::atomic<bool> unwanted = false;
   const LabelledSource next = [&](std::int64_t seq, TensorView frame, std::span<std::int32_t> labels) {
     return unwanted ? std::int64_t{0} : source.next(seq, frame, labels);
   };
-  const EvaluateReport report = evaluate(model.graph, std::move(weights), next, how, [&](const Prediction& prediction) {
+  const EvaluateReport report = answer_all(model, weights, job.get(), next, how, [&](const Prediction& prediction) {
     if (!unwanted && !output.write(prediction)) unwanted = true;
     progress.show(++done);
   });
@@ -146,7 +148,7 @@ ExitCode run_command(Options options, const CommonOptions& common) {
 
 std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
-  app.add_option("MODEL", options->file, "model file")->required()->type_name("FILE");
+  app.add_option("MODEL", options->swarm.planning.file, "model file")->required()->type_name("FILE");
   app.add_option("--weights", options->weights, "safetensors file; else the model's, else random weights")
       ->type_name("FILE");
   app.add_option("--input", options->input.where,
@@ -163,6 +165,8 @@ std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common
       ->capture_default_str()
       ->type_name("N");
   app.add_option("--exit", options->exit, early_exit_help())->type_name("RULE=X|off");
+  add_planning_options(app, options->swarm.planning);
+  add_swarm_options(app, options->swarm);
   return [options, &common] { return run_command(*options, common); };
 }
 

@@ -106,6 +106,18 @@ LabelledSource stream_of(const Samples& samples) {
   };
 }
 
+std::int64_t fill_samples(const Samples& samples, std::int64_t batch, TensorView input,
+                          std::span<std::int32_t> labels) {
+  const auto count = static_cast<std::int64_t>(samples.picks.size());
+  const std::int64_t first = std::min(count, batch * input.batch);
+  const std::int64_t taken = std::min(input.batch, count - first);
+  if (taken > 0)
+    fill_picked(samples,
+                std::span(samples.picks).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(taken)),
+                input, labels);
+  return taken;
+}
+
 EvaluateReport evaluate_samples(const Graph& graph, const Weights& weights, const Samples& samples,
                                 EvaluateOptions options) {
   Graph fused = graph;

@@ -40,6 +40,9 @@ BatchSource batches_of(const Samples& samples, std::uint64_t seed);
 // Returns a source that goes through the samples once, in order. `samples` must outlive it.
 LabelledSource stream_of(const Samples& samples);
 
+// Fills batch `batch` (from 0) of the samples in order, `input.batch` at a time; returns how many, 0 behind the last.
+std::int64_t fill_samples(const Samples& samples, std::int64_t batch, TensorView input, std::span<std::int32_t> labels);
+
 // Runs the passes and evaluates all the samples. The weights are those of the graph as built.
 EvaluateReport evaluate_samples(const Graph& graph, const Weights& weights, const Samples& samples,
                                 EvaluateOptions options);

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 
 #include "engine/cli/planning.h"
+#include "engine/runtime/evaluate.h"
+#include "engine/runtime/shard.h"
 #include "graphs/doc_text.h"
 #include "graphs/graph_text.h"
 #include "partitioner/plan_file.h"
@@ -22,6 +24,21 @@ std::string plan_stage(const std::string& file, const CommonOptions& common) {
   return common.format == "json" ? plan_json(job->setting(), table) : plan_to_yaml(job->setting(), table.plan());
 }
 
+// What each device of that plan runs, for inference.
+std::string shards_stage(const std::string& file, const CommonOptions& common) {
+  PlanningOptions options;
+  options.file = file;
+  const std::unique_ptr<PlanningJob> job = prepare_planning(options, common);
+  const PlanTable table = planned(*job);
+  refuse_no_plan(table, file);
+  std::vector<std::string> devices;
+  for (const Device& device : job->swarm.devices) devices.push_back(device.name);
+  const Graph& graph = job->model.graph;
+  const std::vector<NodeId> wanted = answering_nodes(graph);
+  const Sharding sharding = make_shards(graph, {}, table.plan(), devices, wanted, false, job->request.batch);
+  return common.format == "json" ? shards_to_json(sharding) : to_text(sharding);
+}
+
 }  // namespace
 
 std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& common) {
@@ -34,10 +51,11 @@ std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& commo
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->file, "model or swarm file")->required()->type_name("FILE");
   app.add_option("--stage", options->stage,
-                 "spec: the file as understood; graph: nodes, shapes, weights, work; plan: who runs what")
-      ->check(CLI::IsMember({"spec", "graph", "plan"}))
+                 "spec: the file as understood; graph: nodes, shapes, weights, work; plan: who runs what; "
+                 "shards: what each device is given, and what travels between them")
+      ->check(CLI::IsMember({"spec", "graph", "plan", "shards"}))
       ->capture_default_str()
-      ->type_name("spec|graph|plan");
+      ->type_name("spec|graph|plan|shards");
   app.add_flag("--origin", options->origin, "after each value of the spec, where it came from");
   app.add_flag("--fused", options->fused, "the graph as inference runs it, after the passes");
   return [options, &common] {
@@ -46,6 +64,10 @@ std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& commo
       throw UserError("--origin is for --stage spec as text");
     if (options->stage == "plan") {
       print_result(plan_stage(options->file, common));
+      return ExitCode::done;
+    }
+    if (options->stage == "shards") {
+      print_result(shards_stage(options->file, common));
       return ExitCode::done;
     }
     Model model = load_model(options->file, common);

@@ -36,8 +36,10 @@ struct Layout {
   bool right = true;
 };
 
+// "12", "~12" (an estimate), "-".
 bool is_number(const std::string& cell) {
-  return cell == "-" || (!cell.empty() && std::isdigit(static_cast<unsigned char>(cell.front())) != 0);
+  const std::size_t at = cell.starts_with('~') ? 1 : 0;
+  return cell == "-" || (cell.size() > at && std::isdigit(static_cast<unsigned char>(cell[at])) != 0);
 }
 
 std::string aligned(const std::vector<std::string>& cells, const std::vector<Layout>& layout, const char* gap) {

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/table.h"
+#include "engine/cli/train_progress.h"
 #include "engine/mcmc/layer_plan.h"
 #include "engine/mcmc/likelihoods.h"
+#include "engine/train/hashed_bytes.h"
 #include "graphs/graph_text.h"
 #include "graphs/weights_file.h"
 
@@ -47,6 +49,13 @@ void refuse_untrainable(const Model& model) {
     throw UserError(fmt::format("{}: the loss '{}' cannot be trained with yet", spec.file, loss->name));
 }
 
+BufferOptions buffer_of(const TrainSpec& training) {
+  const BufferPolicy policy = training.buffer_policy == "latest"   ? BufferPolicy::latest
+                              : training.buffer_policy == "replay" ? BufferPolicy::replay
+                                                                   : BufferPolicy::fifo;
+  return {policy, training.buffer_capacity, training.buffer_drops};
+}
+
 TrainOptions options_of(const Model& model, const CommonOptions& common) {
   const ModelSpec& spec = model.reading.spec;
   TrainOptions options;
@@ -57,6 +66,10 @@ TrainOptions options_of(const Model& model, const CommonOptions& common) {
   options.reduce = model.graph.loss.reduce;
   options.pick_body = spec.training.pick_body;
   options.pick_head = spec.training.pick_head;
+  options.mode = spec.training.mode == "async" ? TrainMode::async : TrainMode::lockstep;
+  options.buffer = buffer_of(spec.training);
+  options.stop_early = spec.training.stop_early;
+  options.checkpoint_every_s = spec.training.checkpoint_every_s;
   options.threads = thread_count(common);
   options.seed = spec.seed;
   options.trace_every = spec.output.trace_every;
@@ -79,6 +92,23 @@ void read_data(TrainJob& job) {
   if (job.test_set.labels.empty())
     throw UserError(fmt::format("data.test: the data set {} has no labels to score by", job.test_set.name));
   job.test.picks = all_of(job.test_set.count);
+}
+
+// What the training set is, so that a run goes on with no other.
+std::string data_words(const TrainJob& job) {
+  const Dataset& set = job.train_set;
+  const auto hash = [](const auto& values) { return hash_of(std::as_bytes(std::span(values))); };
+  const std::uint64_t parts[] = {hash(set.bytes), hash(set.values), hash(set.labels), hash(job.train.picks)};
+  return fmt::format("{}, {} images, {:016x}", set.name, job.train.picks.size(), hash(parts));
+}
+
+void finish_job(TrainJob& job, const CommonOptions& common) {
+  job.options = options_of(job.model, common);
+  check_trainable(job.graph(), job.weights, job.options);
+  read_data(job);
+  job.options.batch = images_per_batch(job);  // an epoch is cut into equal batches; a default λ of a mean depends on it
+  job.options.data = data_words(job);
+  if (job.options.mode == TrainMode::async) job.options.epoch_batches = batches_per_epoch(job);
 }
 
 std::int64_t dataset_bytes(const Dataset& set) {
@@ -117,15 +147,19 @@ void prepare_training(const std::string& model_file, const std::string& weights_
                       TrainJob& job) {
   job.model = load_model(model_file, common);
   refuse_untrainable(job.model);
-  job.options = options_of(job.model, common);
   job.weights_from = weights_file;
   if (weights_file.empty() && !job.spec().weights_file.empty())
     job.weights_from = beside_model(job.spec(), job.spec().weights_file);
   job.weights = job.weights_from.empty() ? initial_weights(job.graph(), job.spec().seed)
                                          : read_weights(job.weights_from, job.graph());
-  check_trainable(job.graph(), job.weights, job.options);
-  read_data(job);
-  job.options.batch = images_per_batch(job);  // an epoch is cut into equal batches; a default λ of a mean depends on it
+  finish_job(job, common);
+}
+
+void prepare_resumed_training(Model model, const CommonOptions& common, TrainJob& job) {
+  job.model = std::move(model);
+  refuse_untrainable(job.model);
+  job.weights = initial_weights(job.graph(), job.spec().seed);  // of the right sizes
+  finish_job(job, common);
 }
 
 std::int64_t batches_per_epoch(const TrainJob& job) {
@@ -160,6 +194,13 @@ std::string lambda_line(const TrainJob& job) {
                      job.options.reduce, per_image, kind, mean ? "sum" : "mean", other_lambda(job));
 }
 
+std::string idle_settings(const TrainJob& job) {
+  if (job.options.mode == TrainMode::async || !job.spec().training.states_pace) return "";
+  return "in lockstep every module does all its steps on every batch: training.buffer and stop_early are not used; "
+         "write "
+         "training: {mode: async} to have them obeyed";
+}
+
 std::int64_t memory_estimate(const TrainJob& job) {
   const std::int64_t lanes = job.options.lanes;
   const std::int64_t images = (images_per_batch(job) + lanes - 1) / lanes * lanes;
@@ -167,6 +208,10 @@ std::int64_t memory_estimate(const TrainJob& job) {
   bytes += 4 * images * 3 * element_count(job.spec().input.shape);
   for (std::size_t m = 0; m < job.graph().modules.size(); ++m)
     bytes += 4 * images * floats_per_image(job.graph(), static_cast<ModuleId>(m));
+  if (job.options.mode == TrainMode::async)
+    for (std::size_t m = 1; m < job.graph().modules.size(); ++m)
+      bytes += 4 * images * job.options.buffer.capacity *
+               element_count(job.graph().node(job.graph().modules[m].input).type.shape);
   return bytes;
 }
 
@@ -176,7 +221,19 @@ std::int64_t disk_estimate(const TrainJob& job) {
   const double steps = static_cast<double>(job.options.epochs * batches_per_epoch(job)) *
                        static_cast<double>(job.options.steps * modules);
   const double rows = steps / static_cast<double>(job.options.trace_every);
-  return 2 * 4 * weight_count(job.graph()) + static_cast<std::int64_t>(kRowBytes * rows) + (1 << 20);
+  const std::int64_t files = 2 + job.spec().training.checkpoint_keep + 1;  // of weights; old and new for a while
+  return files * 4 * weight_count(job.graph()) + static_cast<std::int64_t>(kRowBytes * rows) + (1 << 20);
+}
+
+std::string mode_line(const TrainJob& job) {
+  const TrainSpec& training = job.spec().training;
+  const std::string saved = fmt::format("a checkpoint every {}, {} kept",
+                                        duration_in_short(training.checkpoint_every_s), training.checkpoint_keep);
+  if (job.options.mode == TrainMode::lockstep)
+    return "lockstep: every module does all its steps on every batch; " + saved;
+  return fmt::format("async: buffers {} of {}, {} when full, {}; {}", training.buffer_policy, training.buffer_capacity,
+                     training.buffer_drops ? "dropping the oldest" : "their senders wait",
+                     training.stop_early ? "leaving a batch for a newer one" : "all steps on what is taken", saved);
 }
 
 std::string describe(const TrainJob& job) {
@@ -195,6 +252,7 @@ std::string describe(const TrainJob& job) {
   text += fmt::format("start weights: {}\n",
                       job.weights_from.empty() ? fmt::format("random, seed {}", job.spec().seed) : job.weights_from);
   text += lambda_line(job) + "\n";
+  text += mode_line(job) + "\n";
   text += fmt::format("threads {}, memory about {}, disk about {}\n\n", job.options.threads,
                       bytes_in_short(memory_estimate(job)), bytes_in_short(disk_estimate(job)));
   return text + to_text(table, "text") + "\n(a dry run: nothing was trained or written)\n";
@@ -213,6 +271,14 @@ std::string describe_json(const TrainJob& job) {
                      {"batches_per_epoch", batches_per_epoch(job)},
                      {"images_per_batch", images_per_batch(job)},
                      {"steps_per_batch", job.options.steps},
+                     {"mode", job.spec().training.mode},
+                     {"buffer",
+                      {{"policy", job.spec().training.buffer_policy},
+                       {"capacity", job.spec().training.buffer_capacity},
+                       {"drops_oldest", job.spec().training.buffer_drops}}},
+                     {"stop_early", job.spec().training.stop_early},
+                     {"checkpoint_every_s", job.options.checkpoint_every_s},
+                     {"checkpoints_kept", job.spec().training.checkpoint_keep},
                      {"train_images", image_count(job.train)},
                      {"validation_images", image_count(job.validation)},
                      {"test_images", image_count(job.test)},

@@ -11,6 +11,8 @@
 
 namespace cleave {
 
+struct SwarmTraining;
+
 struct TrainJob {
   Model model;
   Weights weights;
@@ -18,6 +20,7 @@ struct TrainJob {
   Dataset train_set, test_set;
   Samples train, validation, test;  // the last two may be empty
   TrainOptions options;
+  const SwarmTraining* swarm = nullptr;  // trains on workers; null = in this process
 
   const Graph& graph() const { return model.graph; }
   const ModelSpec& spec() const { return model.reading.spec; }
@@ -28,6 +31,8 @@ struct TrainJob {
 // RunError for files that cannot be read.
 void prepare_training(const std::string& model_file, const std::string& weights_file, const CommonOptions& common,
                       TrainJob& job);
+// The same of a model that was read; its start weights are left out, for a run that goes on from a checkpoint.
+void prepare_resumed_training(Model model, const CommonOptions& common, TrainJob& job);
 
 // The number of batches of an epoch, and of images in the largest of them.
 std::int64_t batches_per_epoch(const TrainJob& job);
@@ -38,6 +43,9 @@ double lambda_per_image(const TrainJob& job);
 double other_lambda(const TrainJob& job);
 // "λ 100 per image (cold: close to a search for the minimum); with reduce: mean it would be 750000"
 std::string lambda_line(const TrainJob& job);
+
+// Names which settings have no effect and what would give them one; "" = all have.
+std::string idle_settings(const TrainJob& job);
 
 // About how many bytes the run takes in memory: data, weights, activations and what a proposal changes of them.
 std::int64_t memory_estimate(const TrainJob& job);

@@ -37,7 +37,7 @@ std::string duration_in_short(double seconds) {
   return fmt::format("{:.0f} h", seconds / 3600);
 }
 
-TrainProgress::TrainProgress(const TrainJob& job, const CommonOptions& common, Log& log)
+TrainProgress::TrainProgress(const TrainJob& job, const CommonOptions& common, Log& log, const BatchPlace& from)
     : job_(job),
       log_(log),
       fancy_(fancy_stderr(common) && common.log_format == "text"),
@@ -45,19 +45,23 @@ TrainProgress::TrainProgress(const TrainJob& job, const CommonOptions& common, L
       start_(Clock::now()),
       last_shown_(start_),
       batches_per_epoch_(batches_per_epoch(job)),
+      first_tick_(from.number),
+      ticks_(from.number),
       all_ticks_(job.options.epochs * batches_per_epoch_ + static_cast<std::int64_t>(job.graph().modules.size()) - 1),
+      from_(from),
       modules_(job.graph().modules.size()) {
   if (fancy_) draw();
 }
 
-double TrainProgress::eta_s() const {
-  return seconds_since(start_) / static_cast<double>(std::max<std::int64_t>(1, ticks_)) *
-         static_cast<double>(all_ticks_ - ticks_);
+double TrainProgress::seconds_a_batch() const {
+  return seconds_since(start_) / static_cast<double>(std::max<std::int64_t>(1, ticks_ - first_tick_));
 }
+
+double TrainProgress::eta_s() const { return seconds_a_batch() * static_cast<double>(all_ticks_ - ticks_); }
 
 // The front of the pipeline counts: the first module's batch.
 std::string TrainProgress::head_line(std::size_t bar) const {
-  const BatchProgress front = modules_[0].value_or(BatchProgress{.batch = -1});
+  const BatchProgress front = modules_[0].value_or(BatchProgress{.epoch = from_.epoch, .batch = from_.batch - 1});
   const std::int64_t done = front.batch + 1;
   std::string text = fmt::format("epoch {}/{}  ", front.epoch + 1, job_.options.epochs);
   if (bar > 0) {
@@ -67,24 +71,35 @@ std::string TrainProgress::head_line(std::size_t bar) const {
     text += "batch ";
   }
   text += fmt::format("{}/{}", done, batches_per_epoch_);
-  if (ticks_ == 0) return text;
-  return text + fmt::format("  {:.2f} s/batch  eta {}", seconds_since(start_) / static_cast<double>(ticks_),
-                            duration_in_short(eta_s()));
+  if (ticks_ == first_tick_) return text;
+  return text + fmt::format("  {:.2f} s/batch  eta {}", seconds_a_batch(), duration_in_short(eta_s()));
 }
 
 std::string TrainProgress::module_line(std::size_t module) const {
   const std::string& name = job_.graph().modules[module].name;
   if (!modules_[module]) return fmt::format("{:<10} waiting for its first batch", name);
   const BatchProgress& at = *modules_[module];
-  return fmt::format("{:<10}{:>9.4f}{:>9}{:>9}{:>9.2f} {:>4.2f}{:>10.0f}", name, at.mean_loss,
-                     accuracy_at(train_accuracy_, module), accuracy_at(test_accuracy_, module), at.accepted_body,
-                     at.accepted_head, at.steps_per_s);
+  const std::string line = fmt::format("{:<10}{:>9.4f}{:>9}{:>9}{:>9.2f} {:>4.2f}{:>10.0f}", name, at.mean_loss,
+                                       accuracy_at(train_accuracy_, module), accuracy_at(test_accuracy_, module),
+                                       at.accepted_body, at.accepted_head, at.steps_per_s);
+  return is_cascade() ? line + queue_cells(at) : line;
+}
+
+bool TrainProgress::is_cascade() const { return job_.swarm != nullptr || job_.options.mode == TrainMode::async; }
+
+// Steps on the last batch, batches that wait before the module, the share of the time that it waited for one, and what
+// was dropped.
+std::string TrainProgress::queue_cells(const BatchProgress& at) const {
+  const double waited = 100 * at.buffer.take_wait_s / std::max(1e-9, seconds_since(start_));
+  const std::string dropped = at.buffer.dropped > 0 ? fmt::format("  {} dropped", at.buffer.dropped) : "";
+  return fmt::format("{:>8}{:>7}{:>6.0f}%{}", at.steps, at.buffer.waiting, std::min(100.0, waited), dropped);
 }
 
 void TrainProgress::draw() {
   if (quiet_) return;
   std::vector<std::string> lines = {head_line(20), fmt::format("{:<10}{:>9}{:>9}{:>9}{:>14}{:>10}", "", "loss",
                                                                "train %", "test %", "accept b/h", "steps/s")};
+  if (is_cascade()) lines.back() += fmt::format("{:>8}{:>7}{:>7}", "steps", "queue", "wait");
   for (std::size_t m = 0; m < modules_.size(); ++m) lines.push_back(module_line(m));
   std::string text = drawn_lines_ > 0 ? fmt::format("\x1b[{}A", drawn_lines_) : "";
   const std::size_t columns = terminal_columns() - 1;
@@ -102,6 +117,7 @@ void TrainProgress::print_plain(bool now) {
     const BatchProgress& at = *modules_[m];
     text += fmt::format(" | {} loss {:.4f} accept {:.2f} {:.2f}", job_.graph().modules[m].name, at.mean_loss,
                         at.accepted_body, at.accepted_head);
+    if (is_cascade() && at.buffer.waiting > 0) text += fmt::format(" queue {}", at.buffer.waiting);
     if (m < test_accuracy_.size()) text += fmt::format(" test {} %", percent(test_accuracy_[m]));
   }
   log_.info(text);

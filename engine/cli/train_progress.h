@@ -9,6 +9,7 @@
 
 #include "engine/cli/log.h"
 #include "engine/cli/train_job.h"
+#include "engine/train/module_trainer.h"
 
 namespace cleave {
 
@@ -16,7 +17,8 @@ namespace cleave {
 // safe: called between two ticks.
 class TrainProgress {
  public:
-  TrainProgress(const TrainJob& job, const CommonOptions& common, Log& log);
+  // `from`: where the run begins, or goes on.
+  TrainProgress(const TrainJob& job, const CommonOptions& common, Log& log, const BatchPlace& from);
 
   void batch_done(const BatchProgress& progress);
   // Accuracies by module, in place of those of the epoch before; an empty list leaves a column out.
@@ -25,9 +27,12 @@ class TrainProgress {
   void finish();
 
  private:
+  double seconds_a_batch() const;
   double eta_s() const;
   std::string head_line(std::size_t bar) const;
   std::string module_line(std::size_t module) const;
+  bool is_cascade() const;
+  std::string queue_cells(const BatchProgress& at) const;
   void draw();
   void print_plain(bool now);
 
@@ -35,7 +40,8 @@ class TrainProgress {
   Log& log_;
   bool fancy_, quiet_;
   std::chrono::steady_clock::time_point start_, last_shown_;
-  std::int64_t batches_per_epoch_, ticks_ = 0, all_ticks_;
+  std::int64_t batches_per_epoch_, first_tick_, ticks_, all_ticks_;
+  BatchPlace from_;
   std::vector<std::optional<BatchProgress>> modules_;
   std::vector<double> train_accuracy_, test_accuracy_;
   std::size_t drawn_lines_ = 0;

@@ -6,8 +6,8 @@ import unittest
 
 from support import CliTest
 
-COMMANDS = ["init", "check", "show", "graph", "plan", "profile", "simulate", "train", "run", "eval", "data", "schema",
-            "completion", "version"]
+COMMANDS = ["init", "check", "show", "graph", "plan", "profile", "simulate", "train", "resume", "run", "eval", "verify", "net", "worker",
+            "devices", "deploy", "data", "keys", "schema", "completion", "version"]
 
 
 class Help(CliTest):

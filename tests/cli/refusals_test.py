@@ -15,20 +15,18 @@ class Refusals(CliTest):
         self.assertIn(path or setting.split("=")[0], said)
         self.assertRegex(said, r":\d+:\d+: |^cleave: error: --set ")
 
-    def test_swarm_parts_stop_every_running_command_also_without_devices(self):
+    def test_halves_and_bits_are_sent_but_no_bytes_without_a_scale(self):
         for command in ONE_MACHINE:
-            self.refused(command, "links={default: {bandwidth: 1Mbit/s}}")
-            self.refused(command, "placement={objective: energy}", "placement.objective")
-            self.refused(command, "placement={split: {filters: [2]}}", "placement.split")
-            self.refused(command, "placement={limits: {memory: 80%}}", "placement.limits")
-            self.refused(command, "placement={costs: {else: refuse}}", "placement.costs")
+            said = self.error_line(command, self.moons, "--set", "network.modules.0.send={dtype: i8}", code=2)
+            self.assertIn("needs a calibrated scale; f16 and bit can be sent", said)
+        self.cleave("eval", self.moons, "--set", "network.modules.0.send={dtype: f16}")
+        self.cleave("plan", self.moons, "--devices", "2", "--set", "network.modules.0.send={dtype: i8}")
 
     def test_the_plain_placement_is_obeyed(self):
         self.cleave("eval", self.moons, "--set", "placement={mode: auto, objective: throughput}")
 
     def test_training_refuses_what_it_cannot_do(self):
-        for setting in ["algorithm=sgd", "mode=async", "warm_up=5", "chains=2", "keep={draws: 3}", "checkpoint={keep: 1}",
-                        "iterations.stop_early=on_new_input", "temperature={start: 2, end: 1}", "buffer={policy: replay}"]:
+        for setting in ["algorithm=sgd", "warm_up=5", "chains=2", "keep={draws: 3}", "temperature={start: 2, end: 1}"]:
             self.refused("train", "training." + setting)
         self.refused("train", "network.modules.0.body.1={dropout: {probability: 0.5}}", "dropout")
         self.refused("train", "network.modules.0.body.1=batch_norm", "batch_norm")
@@ -39,11 +37,13 @@ class Refusals(CliTest):
             self.refused(command, "inference.predict=mean_of_draws")
             self.refused(command, "network.weights={quantized: {bits: 8}}", "quantized")
 
-    def test_what_a_preset_brings_is_refused_where_the_preset_stands(self):
-        text = self.read("moons.yaml").replace("training: {epochs", "training: {preset: as_published, epochs")
-        model = self.write("preset.yaml", text)
-        line = 1 + text[: text.index("preset:")].count("\n")
-        self.assertIn(f"preset.yaml:{line}:", self.error_line("train", model, code=2))
+    def test_what_a_preset_brings_in_vain_is_said(self):
+        text = self.read("moons.yaml").replace("training: {epochs: 2, batch: 500, iterations: {max: 1500}}",
+                                               "training: {preset: as_published, epochs: 1}")
+        _, err = self.cleave("train", self.write("preset.yaml", text))
+        self.assertIn("stop_early are not used", err)
+        _, err = self.cleave("train", "preset.yaml", "--set", "training.mode=async")
+        self.assertNotIn("not used", err)
 
     def test_files_for_generated_sets(self):
         self.assertIn("generated", self.error_line("train", self.moons, "--set", "data.train.path=x", code=2))

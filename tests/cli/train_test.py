@@ -129,7 +129,7 @@ class Stopped(CliTest):
         out, err = process.communicate(timeout=20)
         self.assertEqual(process.returncode, 130)
         self.assertEqual(out, b"")
-        self.assertIn("go on with: cleave train", err.decode())
+        self.assertIn("go on with: cleave resume out", err.decode())
         with open(self.path("out/run.json")) as file:
             self.assertEqual(json.load(file)["status"], "stopped")
         self.cleave("eval", self.moons, "--weights", "out/weights/last.safetensors")
@@ -176,7 +176,7 @@ class Refused(CliTest):
         self.assertIn("10 classes", self.error_line("train", model, code=2))
 
     def test_what_this_version_cannot_train(self):
-        for key, value in [("training.algorithm", "sgd"), ("training.mode", "async"), ("training.chains", "2")]:
+        for key, value in [("training.algorithm", "sgd"), ("training.warm_up", "5"), ("training.chains", "2")]:
             err = self.error_line("train", self.moons, "--set", f"{key}={value}", code=2)
             self.assertIn(key, err)
         ternary = self.write("ternary.yaml", MOONS.replace("network:", "network:\n  weights: ternary"))

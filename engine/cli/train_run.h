@@ -1,0 +1,64 @@
+// One training run from its first batch to its last line, in a run folder: new, or gone on with.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/cli/log.h"
+#include "engine/cli/train_progress.h"
+#include "engine/cli/train_result.h"
+#include "engine/train/run_checkpoint.h"
+#include "engine/train/run_folder.h"
+#include "engine/train/trace.h"
+
+namespace cleave {
+
+struct ScoredBatch;
+
+// Everything it is given outlives it.
+class TrainRun {
+ public:
+  // A run in a folder that is made for it. `model_file` as given.
+  TrainRun(TrainJob& job, const std::string& model_file, const CommonOptions& common, Log& log);
+  // A run that goes on in its folder from a checkpoint.
+  TrainRun(TrainJob& job, const CommonOptions& common, Log& log, const RunFolder& folder, RunRecord record,
+           FoundCheckpoint from);
+
+  ExitCode run();
+
+ private:
+  void open_traces();
+  void save_weights(const Weights& weights);
+  void end_epoch(const Weights& weights, std::int64_t epochs);
+  void on_batch(const BatchProgress& progress);
+  void on_checkpoint(const RunCheckpoint& checkpoint, bool is_last);
+  void on_scored(const ScoredBatch& scored);
+  bool has_current_weights() const;
+  void train_all();
+  void finish();
+  [[noreturn]] void stop_here();
+  void write_record(const std::string& status, const std::string& results);
+
+  TrainJob& job_;
+  const CommonOptions& common_;
+  Log& log_;
+  RunFolder folder_;
+  RunLock lock_;
+  RunRecord record_;
+  std::unique_ptr<FoundCheckpoint> from_;  // null for a new run
+  TrainProgress progress_;
+  std::vector<std::unique_ptr<TraceWriter>> traces_;
+  std::vector<std::int64_t> train_scored_;
+  TrainResult result_;
+  std::int64_t epochs_done_ = 0;
+  std::string checkpoint_;        // the file written last
+  std::string checkpoint_fault_;  // why the last one could not be written; "" = it was
+  std::chrono::steady_clock::time_point checkpoint_time_;
+  std::map<std::int64_t, std::vector<double>> swarm_accuracy_;  // by epoch: of every module's head on test batches
+  Weights snapshot_;                                            // of a checkpoint, while threads change the job's
+};
+
+}  // namespace cleave
