@@ -111,11 +111,11 @@ void measure_two_processes(const std::string& folder) {
   b: {memory: 2GiB, compute: {real: 10GFLOP/s}}
 links: {default: {bandwidth: 10Gbit/s, latency: 0.05ms}}
 placement: {mode: auto, objective: throughput}
-)" + network(64));
+)" + network(32));
   std::vector<double> of_longest, of_one;
   for (int i = 0; i < 5; ++i) {
-    const Json two = verified(file, "--cut r4 --frames 160");
-    const Json one = verified(file, "--cut - --frames 80");
+    const Json two = verified(file, "--cut r4 --frames 100");
+    const Json one = verified(file, "--cut - --frames 60");
     if (!two.is_object() || !one.is_object()) continue;
     double longest = 0;
     for (const Json& stage : two["stages"]) longest = std::max(longest, stage["measured_s"].get<double>());

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "engine/cli/stop.h"
 #include "engine/net/keys.h"
@@ -79,6 +80,12 @@ bool uses_swarm(const SwarmOptions& options, const Model& model) {
   return asked || !model.reading.spec.devices.empty();
 }
 
+std::string model_text_of(const Model& model) {
+  const std::string text = doc_to_yaml(model.reading.doc, false);
+  if (model.reading.doc.find("name") != nullptr) return text;
+  return fmt::format("name: {}\n{}", nlohmann::json(model.reading.spec.name).dump(), text);
+}
+
 TlsFiles keys_for(const std::string& folder, const std::string& name) {
   if (folder.empty()) return {};
   if (name.empty()) throw UserError("--keys needs --name: the certificate is chosen by the device's name");
@@ -117,7 +124,7 @@ std::unique_ptr<SwarmJob> prepare_swarm(const SwarmOptions& options, const Commo
   job->plan = plan_of(planning, options);
   SwarmSetup& setup = job->setup;
   setup.run = planning.model.reading.spec.name;
-  setup.model_text = doc_to_yaml(planning.model.reading.doc, false);
+  setup.model_text = model_text_of(planning.model);
   setup.swarm = &planning.swarm;
   setup.batch = planning.request.batch;
   setup.in_flight = planning.request.in_flight;

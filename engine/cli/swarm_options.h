@@ -63,6 +63,9 @@ std::unique_ptr<SwarmJob> prepare_swarm(const SwarmOptions& options, const Commo
 void start_workers(SwarmJob& job, const SwarmOptions& options, const CommonOptions& common, Log& log,
                    const std::vector<std::string>& devices);
 
+// The resolved model as workers are given it: with its name, which a model may leave to its file's.
+std::string model_text_of(const Model& model);
+
 // The TLS files of `name` in a keys folder; none when `folder` is empty. Throws UserError with what is missing.
 TlsFiles keys_for(const std::string& folder, const std::string& name);
 // Throws UserError when other machines could connect and nobody would be asked for a certificate.

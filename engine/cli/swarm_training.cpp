@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "graphs/doc_text.h"
 #include "partitioner/training_plan.h"
 
 namespace cleave {
@@ -73,7 +72,7 @@ std::unique_ptr<SwarmTrainingJob> prepare_swarm_training(const SwarmOptions& opt
   }
   SwarmSetup& setup = swarm->swarm.setup;
   setup.run = planning.model.reading.spec.name;
-  setup.model_text = doc_to_yaml(planning.model.reading.doc, false);
+  setup.model_text = model_text_of(planning.model);
   setup.swarm = &planning.swarm;
   setup.in_flight = 2;
   setup.threads = std::max(1, common.threads);

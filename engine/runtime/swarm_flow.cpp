@@ -230,12 +230,17 @@ void SwarmFlow::State::feed(const FrameSource& source) {
   }
 }
 
-// Waits for the next answer, looking after the swarm meanwhile. Nothing when the plan has to change.
+// Waits for the next answer, looking after the swarm meanwhile. Nothing when the plan has to change. Once the run is
+// stopped, what is under way may take ten seconds from one answer to the next.
 std::optional<WireFrame> SwarmFlow::State::wait_for(Bridge& bridge) {
-  constexpr double kLookS = 0.1;
-  for (;;) {
+  constexpr double kLookS = 0.1, kStopS = 10;
+  for (double stopped_s = 0;;) {
     if (std::optional<WireFrame> frame = bridge.receive(kLookS)) return frame;
     generation->coordinator->check();
+    stopped_s += stop ? kLookS : 0;
+    if (stopped_s > kStopS)
+      throw Interrupted(
+          fmt::format("stopped after {} frames; those under way did not come within {:.0f} s", safe, kStopS));
     const BridgeStatus status = bridge.status();
     if (status.failed) throw RunError(fmt::format("{}: {}", bridge.name(), status.why), ExitCode::unreachable);
     const std::lock_guard lock(gate);

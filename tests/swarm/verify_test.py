@@ -20,6 +20,7 @@ class Verify(CliTest):
         text = re.sub(r"^devices:\n.*?(?=^links:)", boards, RESNET.read_text(), flags=re.M | re.S)
         text = re.sub(r"^placement:\n.*?(?=^inference:)", f"placement: {placement}\n\n", text, flags=re.M | re.S)
         text = re.sub(r"^.*\bload: .*\n", "", text, flags=re.M)
+        text = re.sub(r"^name: .*\n", "", text, flags=re.M)  # then the file's name is the model's
         model = self.write("resnet20.yaml", text)
         out, _ = self.cleave("verify", model, "--local", "--frames", "12", "--format", "json", "-q", *options)
         said = json.loads(out)
