@@ -7,6 +7,8 @@
 // - A transfer's timeout may hit its successor on the same aio. So a timeout counts only once our clock agrees.
 // - A dial over TCP may report success while the connection is still under way. So it ends with writing nothing: that
 //   waits for the connection.
+// - A timeout may still be at work on a stream when the transfer has ended: freeing the aio waits for it. So an aio is
+//   freed before the stream it was used on.
 // - An aio moves bytes once and then ends, so one that ended by a timeout has moved none: nothing is lost.
 // - Freeing a stream happens later, on a thread of NNG's, which closes the descriptor.
 #include "engine/net/nng_channel.h"
@@ -90,6 +92,8 @@ class NngChannel final : public Channel {
   ~NngChannel() override {
     NngChannel::close();
     const std::scoped_lock no_transfer(reading_, writing_);
+    read_aio_.reset();
+    write_aio_.reset();
     nng_stream_free(stream_);
   }
 
@@ -177,7 +181,7 @@ class NngChannel final : public Channel {
 
   nng_stream* const stream_;
   std::string peer_;
-  const Aio read_aio_, write_aio_;
+  Aio read_aio_, write_aio_;
   std::mutex reading_, writing_;
   std::shared_mutex open_;  // shared to start a transfer, alone to close
   bool closed_ = false;
@@ -195,6 +199,7 @@ struct NngListener {
   NngListener(const NngListener&) = delete;
   NngListener& operator=(const NngListener&) = delete;
   ~NngListener() {
+    aio.reset();
     if (listener != nullptr) nng_stream_listener_free(listener);
   }
 
