@@ -200,6 +200,15 @@ TrainSpec training_of(const DocNode& doc) {
     training.buffer_policy = policy;
   training.buffer_capacity = integer_at(doc, "training.buffer.capacity", training.buffer_capacity);
   training.buffer_drops = text_at(doc, "training.buffer.when_full") == "drop_oldest";
+  training.temperature_start = real_at(doc, "training.temperature.start", 1);
+  training.temperature_end = real_at(doc, "training.temperature.end", 1);
+  training.temperature_over = real_at(doc, "training.temperature.over", 1);
+  training.warm_up = integer_at(doc, "training.warm_up");
+  training.chains = integer_at(doc, "training.chains", 1);
+  if (find_path(doc, "training.keep") != nullptr) {
+    training.keep_draws = integer_at(doc, "training.keep.draws", 10);
+    training.keep_every = integer_at(doc, "training.keep.every", training.keep_every);
+  }
   training.checkpoint_every_s = real_at(doc, "training.checkpoint.every", training.checkpoint_every_s);
   training.checkpoint_keep = integer_at(doc, "training.checkpoint.keep", training.checkpoint_keep);
   return training;
@@ -210,6 +219,7 @@ InferenceSpec inference_of(const DocNode& doc) {
   inference.batch = integer_at(doc, "inference.batch", 1);
   inference.in_flight = integer_at(doc, "inference.in_flight", 4);
   inference.rate_per_s = real_at(doc, "inference.rate");
+  inference.mean_of_draws = text_at(doc, "inference.predict") == "mean_of_draws";
   const DocNode* rule = find_path(doc, "inference.early_exit.rule");
   if (rule == nullptr || !rule->is_map() || rule->entries.empty()) return inference;
   const DocEntry& entry = rule->entries.front();

@@ -97,6 +97,12 @@ struct TrainSpec {
   std::int64_t buffer_capacity = 4;
   bool buffer_drops = false;  // when_full: drop_oldest
   bool states_pace = false;   // the file says something of stop_early: on_new_input or the buffer
+  double temperature_start = 1, temperature_end = 1;  // annealing: lambda is divided by it
+  double temperature_over = 1;                        // share of the run after which it is temperature_end
+  std::int64_t warm_up = 0;                           // steps discarded, in which scales may adapt
+  std::int64_t chains = 1;
+  std::int64_t keep_draws = 0;  // the newest so many; 0 = none
+  std::int64_t keep_every = 1000;
   double checkpoint_every_s = 300;
   std::int64_t checkpoint_keep = 2;
 };
@@ -111,6 +117,7 @@ struct InferenceSpec {
   std::int64_t in_flight = 4;
   double rate_per_s = 0;  // 0 = as fast as it goes
   std::optional<EarlyExitSpec> early_exit;
+  bool mean_of_draws = false;  // predict: averaged over the draws kept, else from the last weights
 };
 
 struct OutputSpec {

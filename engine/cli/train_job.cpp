@@ -70,6 +70,12 @@ TrainOptions options_of(const Model& model, const CommonOptions& common) {
   options.buffer = buffer_of(spec.training);
   options.stop_early = spec.training.stop_early;
   options.checkpoint_every_s = spec.training.checkpoint_every_s;
+  options.algorithm = spec.training.algorithm;
+  options.start_temperature = spec.training.temperature_start;
+  options.end_temperature = spec.training.temperature_end;
+  options.warm_up = spec.training.warm_up;
+  options.keep_draws = spec.training.keep_draws;
+  options.keep_every = spec.training.keep_every;
   options.threads = thread_count(common);
   options.seed = spec.seed;
   options.trace_every = spec.output.trace_every;
@@ -107,6 +113,8 @@ void finish_job(TrainJob& job, const CommonOptions& common) {
   check_trainable(job.graph(), job.weights, job.options);
   read_data(job);
   job.options.batch = images_per_batch(job);  // an epoch is cut into equal batches; a default λ of a mean depends on it
+  const auto steps = static_cast<double>(job.options.epochs * batches_per_epoch(job) * job.options.steps);
+  job.options.annealed_steps = static_cast<std::int64_t>(job.spec().training.temperature_over * steps);
   job.options.data = data_words(job);
   if (job.options.mode == TrainMode::async) job.options.epoch_batches = batches_per_epoch(job);
 }

@@ -19,6 +19,11 @@ struct ChainOptions {
   std::uint64_t seed = 1;
   std::uint32_t stream = 0;        // of random numbers
   std::int64_t refresh_every = 0;  // accepted steps; 0 = never
+  // Annealing: λ is divided by a temperature that goes geometrically from `start` at step 0 to `end` at step
+  // `annealed_steps`, and stays there.
+  double start_temperature = 1, end_temperature = 1;
+  std::int64_t annealed_steps = 0;
+  std::int64_t warm_up = 0;  // steps in which scales adapt, where a proposal says so
 };
 
 // Counts of steps since the chain began.

@@ -26,7 +26,11 @@ ChainOptions chain_options(ModuleId module, const TrainOptions& options) {
           .pick_head = options.pick_head,
           .seed = options.seed,
           .stream = kModuleStream + static_cast<std::uint32_t>(index_of(module)),
-          .refresh_every = kRefreshEvery};
+          .refresh_every = kRefreshEvery,
+          .start_temperature = options.start_temperature,
+          .end_temperature = options.end_temperature,
+          .annealed_steps = options.annealed_steps,
+          .warm_up = options.warm_up};
 }
 
 // Adds how the head answered the images of a block.

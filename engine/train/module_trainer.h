@@ -31,6 +31,14 @@ struct TrainBatch {
   BlockBatch data;
 };
 
+// A draw: the module's weights as they were behind a step.
+struct Draw {
+  std::int64_t step = 0;
+  std::vector<LayerWeights> weights;  // of the module's nodes that have any, in graph order
+
+  bool operator==(const Draw&) const = default;
+};
+
 // What has to be saved of a module so that it goes on as if nothing had happened, behind a batch.
 struct ModuleCheckpoint {
   std::string module;                 // its name
@@ -38,7 +46,10 @@ struct ModuleCheckpoint {
   std::vector<LayerWeights> weights;  // of the module's nodes that have any, in graph order
   ChainCounts counts;
   std::int64_t batches = 0, accepted_since_refresh = 0;
-  double loss = 0;  // reduced, on its last batch
+  double loss = 0;                   // reduced, on its last batch
+  std::vector<double> scales = {};   // of the proposals that adapt, in the order of the plans' groups
+  std::vector<Draw> draws = {};      // kept so far, the newest, ascending
+  std::vector<float> momentum = {};  // of sgd: of all trained weights in order, else empty
 
   bool operator==(const ModuleCheckpoint&) const = default;
 };

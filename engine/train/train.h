@@ -56,7 +56,13 @@ struct TrainOptions {
   double checkpoint_every_s = 0;   // between two calls of on_checkpoint; 0 = only the last one
   std::int64_t epoch_batches = 0;  // above 0: train_cascade calls on_checkpoint behind every so many batches, too
   std::int64_t lanes = kLanes;     // images per block
-  std::string data;                // what is trained on, in words and a hash: checkpoints carry it
+  std::string algorithm = "metropolis_hastings";  // or sgd
+  // Annealing, see ChainOptions; the steps of a module after which the temperature stays.
+  double start_temperature = 1, end_temperature = 1;
+  std::int64_t annealed_steps = 0;
+  std::int64_t warm_up = 0;                     // steps of each module, in which scales adapt and no draw is kept
+  std::int64_t keep_draws = 0, keep_every = 1;  // the newest so many, and the steps between two
+  std::string data;                             // what is trained on, in words and a hash: checkpoints carry it
   const std::atomic<bool>* stop = nullptr;
 };
 

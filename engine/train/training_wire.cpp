@@ -45,6 +45,11 @@ std::string options_to_json(const TrainOptions& o) {
               {"stop_early", o.stop_early},
               {"seed", o.seed},
               {"trace_every", o.trace_every},
+              {"algorithm", o.algorithm},
+              {"temperature", {o.start_temperature, o.end_temperature}},
+              {"annealed_steps", o.annealed_steps},
+              {"warm_up", o.warm_up},
+              {"keep", {o.keep_draws, o.keep_every}},
               {"lanes", o.lanes}}
       .dump();
 }
@@ -65,6 +70,13 @@ TrainOptions options_from_json(std::string_view json) {
     o.stop_early = j.at("stop_early");
     o.seed = j.at("seed");
     o.trace_every = j.at("trace_every");
+    o.algorithm = j.at("algorithm");
+    o.start_temperature = j.at("temperature").at(0);
+    o.end_temperature = j.at("temperature").at(1);
+    o.annealed_steps = j.at("annealed_steps");
+    o.warm_up = j.at("warm_up");
+    o.keep_draws = j.at("keep").at(0);
+    o.keep_every = j.at("keep").at(1);
     o.lanes = j.at("lanes");
     return o;
   });
