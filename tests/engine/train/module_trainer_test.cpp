@@ -172,7 +172,7 @@ TEST(ModuleCheckpoint, OfAnotherVersionModuleOrModelIsRefused) {
   bytes.resize(bytes.size() - sizeof(std::uint64_t));
   end_hashed(bytes);
   EXPECT_EQ(refusal(bytes, pupil.graph, ModuleId{0}),
-            "a module's checkpoint is of version 9, this program reads version 1: use the one that wrote it");
+            "a module's checkpoint is of version 9, this program reads version 2: use the one that wrote it");
 }
 
 }  // namespace
