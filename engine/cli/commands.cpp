@@ -21,6 +21,7 @@ std::function<ExitCode()> declare_plan(CLI::App& app, const CommonOptions& commo
 std::function<ExitCode()> declare_simulate(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_train(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_resume(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_replay(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_profile(CLI::App& app, const CommonOptions& common);
@@ -68,6 +69,9 @@ constexpr CommandDef kCommands[] = {
      "cleave resume runs/20261120T153800Z-fashion-hybrid\ncleave resume a_run --threads 1 --format json",
      "text|json|csv|md", "3 model not valid, 130 stopped by Ctrl-C with a checkpoint written", "--set|--out",
      declare_resume},
+    {"replay", "Repeats a training run from its message log and compares: the same weights, bit for bit.",
+     "cleave replay runs/20261121T100000Z-mine\ncleave replay RUN --threads 1 --format json", "text|json",
+     "6 the weights are other ones, 130 stopped by Ctrl-C", "--set|--seed|--out", declare_replay},
     {"run", "Answers each sample of a data set, a file or a stream; predictions go to stdout as CSV or to a file.",
      "cleave run model.yaml --weights last.safetensors --output answers.csv\n"
      "cleave run model.yaml --input - --input-format raw < images.bin",

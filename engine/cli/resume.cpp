@@ -19,13 +19,6 @@ struct Options {
   SwarmOptions swarm;
 };
 
-constexpr std::int64_t kLargestModel = std::int64_t{64} << 20;
-
-Model model_of(const RunFolder& folder, const RunRecord& record) {
-  const Bytes text = read_file(folder.model_file(), kLargestModel);
-  return load_model_text(record.model_file, std::string(text.begin(), text.end()));
-}
-
 void check_fits(const RunFolder& folder, const TrainJob& job, const FoundCheckpoint& found) {
   const RunCheckpoint& checkpoint = found.checkpoint;
   if (checkpoint.data != job.options.data)
@@ -48,7 +41,7 @@ ExitCode resume_command(const Options& options, CommonOptions common) {
   if (common.threads == 0) common.threads = record.threads;
   Log log(common);
   TrainJob job;
-  prepare_resumed_training(model_of(folder, record), common, job);
+  prepare_resumed_training(model_of_run(folder, record), common, job);
   FoundCheckpoint found = read_newest_checkpoint(folder.checkpoints(), job.graph());
   check_fits(folder, job, found);
   job.options.stop = &watch_signals();

@@ -12,6 +12,7 @@
 #include "engine/train/hashed_bytes.h"
 #include "graphs/graph_text.h"
 #include "graphs/weights_file.h"
+#include "ops/core/file.h"
 
 namespace cleave {
 
@@ -168,6 +169,12 @@ void prepare_resumed_training(Model model, const CommonOptions& common, TrainJob
   refuse_untrainable(job.model);
   job.weights = initial_weights(job.graph(), job.spec().seed);  // of the right sizes
   finish_job(job, common);
+}
+
+Model model_of_run(const RunFolder& folder, const RunRecord& record) {
+  constexpr std::int64_t kLargestModel = std::int64_t{64} << 20;
+  const Bytes text = read_file(folder.model_file(), kLargestModel);
+  return load_model_text(record.model_file, std::string(text.begin(), text.end()));
 }
 
 std::int64_t batches_per_epoch(const TrainJob& job) {

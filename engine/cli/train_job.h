@@ -7,6 +7,7 @@
 
 #include "engine/cli/command.h"
 #include "engine/cli/samples.h"
+#include "engine/train/run_folder.h"
 #include "engine/train/train.h"
 
 namespace cleave {
@@ -33,6 +34,9 @@ void prepare_training(const std::string& model_file, const std::string& weights_
                       TrainJob& job);
 // The same of a model that was read; its start weights are left out, for a run that goes on from a checkpoint.
 void prepare_resumed_training(Model model, const CommonOptions& common, TrainJob& job);
+
+// Returns the model of a run as it was resolved when the run began. Throws RunError when the folder has lost it.
+Model model_of_run(const RunFolder& folder, const RunRecord& record);
 
 // The number of batches of an epoch, and of images in the largest of them.
 std::int64_t batches_per_epoch(const TrainJob& job);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/train/cascade.h"
+#include "engine/train/message_log.h"
 #include "engine/train/train_swarm.h"
 #include "graphs/graph_text.h"
 #include "graphs/weights_file.h"
@@ -28,6 +29,8 @@ RunRecord new_record(const TrainJob& job, const std::string& model_file, const C
   record.model_words = model_words(model_file, common);
   record.arguments = common.arguments;
   record.seed = job.options.seed;
+  if (!job.weights_from.empty()) record.start_weights = std::filesystem::absolute(job.weights_from).string();
+  record.start_hash = weights_hash(job.graph(), job.weights);
   record.threads = job.options.threads;
   record.started = utc_text(std::time(nullptr));
   return record;
@@ -198,8 +201,10 @@ void TrainRun::finish() {
 }
 
 void TrainRun::train_all() {
+  MessageLogWriter messages(folder_.messages());
   TrainHooks hooks;
   hooks.on_batch = [this](const BatchProgress& progress) { on_batch(progress); };
+  hooks.on_learnt = [&messages](const BatchProgress& progress) { messages.write(progress); };
   hooks.on_step = [this](ModuleId module, const TraceRow& row) { traces_[index_of(module)]->write(row); };
   hooks.on_save = [this](ModuleId module) { traces_[index_of(module)]->finish(); };
   hooks.on_checkpoint = [this](const RunCheckpoint& checkpoint, bool is_last) { on_checkpoint(checkpoint, is_last); };

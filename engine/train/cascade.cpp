@@ -33,6 +33,7 @@ struct ModuleLoop {
         };
       BatchProgress progress = trainer.learn(batch, newer, ports.trace);
       progress.buffer = in.counts();
+      progress.sent = std::max(batch.number, next_out);
       if (ports.progress) ports.progress(progress);
     }
     if (batch.marker && ports.checkpoint) ports.checkpoint(trainer.save(trainer.next()));

@@ -214,9 +214,11 @@ ModulePorts ModuleRun::ports_of(std::size_t number) {
     context_.tell(ControlKind::score, score_to_json({seat.module, batch, score}));
   };
   if (assignment_.pace_step_s > 0) ports.after_step = [this] { keep_pace(assignment_.pace_step_s); };
-  ports.progress = [this, &seat](const BatchProgress& progress) {
+  const bool is_last = number + 1 == seats_.size();
+  ports.progress = [this, &seat, is_last](BatchProgress progress) {
     keep_pace(assignment_.pace_s);
     tell_trace(seat);
+    if (is_last && out_ && !is_lossless(options_)) progress.sent = static_cast<std::int64_t>(out_next_);
     context_.tell(ControlKind::progress, progress_to_json(progress));
   };
   ports.trace = [this, &seat](const TraceRow& row) {

@@ -99,6 +99,8 @@ BatchProgress ModuleTrainer::learn(const TrainBatch& batch, const std::function<
   return {.number = batch.number,
           .epoch = batch.epoch,
           .batch = batch.batch,
+          .learnt = s.chain.batches(),
+          .sent = batch.number,
           .images = images,
           .module = s.module,
           .loss = s.loss,

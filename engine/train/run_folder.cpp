@@ -114,6 +114,8 @@ void write_run_record(const RunFolder& folder, const RunRecord& record) {
                      {"started", record.started},
                      {"ended", text_or_null(record.ended)},
                      {"resumed", record.resumed},
+                     {"start_weights", text_or_null(record.start_weights)},
+                     {"start_hash", record.start_hash},
                      {"arguments", record.arguments},
                      {"model_file", record.model_file},
                      {"model_words", record.model_words},
@@ -139,6 +141,8 @@ RunRecord read_run_record(const RunFolder& folder) {
     record.started = json.at("started").get<std::string>();
     record.resumed = json.at("resumed").get<std::vector<std::string>>();
     record.arguments = json.at("arguments").get<std::vector<std::string>>();
+    if (json.at("start_weights").is_string()) record.start_weights = json.at("start_weights").get<std::string>();
+    record.start_hash = json.at("start_hash").get<std::string>();
     record.model_file = json.at("model_file").get<std::string>();
     record.model_words = json.at("model_words").get<std::string>();
     record.seed = json.at("seed").get<std::uint64_t>();

@@ -4,6 +4,7 @@
 //   trace/MODULE.csv          one row a recorded step
 //   weights/last.safetensors  after every epoch and at the end, also of a stopped run
 //   checkpoints/NNNNNN.ckpt   to go on from, see run_checkpoint.h
+//   messages.log              to repeat the run from, see message_log.h
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct RunFolder {
   std::string weights_file() const { return (path / "weights" / "last.safetensors").string(); }
   std::string model_file() const { return (path / "model.yaml").string(); }
   std::filesystem::path checkpoints() const { return path / "checkpoints"; }
+  std::filesystem::path messages() const { return path / "messages.log"; }
 };
 
 // What run.json says.
@@ -35,6 +37,8 @@ struct RunRecord {
   int threads = 0;
   std::string started, ended;        // UTC; "" = not yet
   std::vector<std::string> resumed;  // UTC
+  std::string start_weights;         // absolute; "" = random ones of the seed
+  std::string start_hash;            // of the weights it began with
   std::string status;                // running | done | stopped | failed
   std::string results;               // JSON; "" = none yet
 };

@@ -26,6 +26,7 @@ void SwarmTrainer::hear(const ControlMessage& message) {
     default: return;
   }
   const BatchProgress progress = progress_from_json(message.text());
+  if (hooks_.on_learnt && index_of(progress.module) < graph_.modules.size()) hooks_.on_learnt(progress);
   {
     const std::lock_guard lock(gate_);
     const std::size_t m = index_of(progress.module);

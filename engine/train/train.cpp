@@ -124,6 +124,7 @@ std::int64_t do_tick(Pipeline& pipeline, std::int64_t tick) {
   for (std::int64_t m = 0; m < modules; ++m) {
     if (!has_batch(m)) continue;
     ++worked;
+    if (pipeline.hooks.on_learnt) pipeline.hooks.on_learnt(pipeline.stages[static_cast<std::size_t>(m)].progress);
     if (pipeline.hooks.on_batch) pipeline.hooks.on_batch(pipeline.stages[static_cast<std::size_t>(m)].progress);
   }
   return worked;

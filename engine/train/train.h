@@ -70,7 +70,9 @@ struct TrainOptions {
 struct BatchProgress {
   std::int64_t number = 0;  // of the batch, over all epochs
   std::int64_t epoch = 0;
-  std::int64_t batch = 0;  // in the epoch
+  std::int64_t batch = 0;   // in the epoch
+  std::int64_t learnt = 0;  // batches this module has learnt, this one included
+  std::int64_t sent = 0;    // the number under which what the body made of it goes on
   std::int64_t images = 0;
   ModuleId module = ModuleId::none;
   double loss = 0;       // reduced, on this batch, after the steps
@@ -90,6 +92,8 @@ struct RunCheckpoint;
 struct TrainHooks {
   // The weights may be read then by who called `train`, but not by who called train_cascade.
   std::function<void(const BatchProgress&)> on_batch;
+  // Every batch learnt, also one that a module begun anew learns once more.
+  std::function<void(const BatchProgress&)> on_learnt;
   // After every trace_every-th step, by the module's own thread; different modules at the same time.
   std::function<void(ModuleId, const TraceRow&)> on_step;
   // All its on_step calls so far belong to a checkpoint that will be given to on_checkpoint. By the module's own

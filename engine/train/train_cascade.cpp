@@ -144,6 +144,7 @@ class Caller {
 
   void handle(const BatchProgress& progress) {
     if (index_of(progress.module) == 0) place_ = {progress.number + 1, progress.epoch, progress.batch + 1};
+    if (cascade_.hooks.on_learnt) cascade_.hooks.on_learnt(progress);
     if (cascade_.hooks.on_batch) cascade_.hooks.on_batch(progress);
   }
 

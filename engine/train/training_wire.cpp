@@ -86,6 +86,8 @@ std::string progress_to_json(const BatchProgress& b) {
   return Json{{"number", b.number},
               {"epoch", b.epoch},
               {"batch", b.batch},
+              {"learnt", b.learnt},
+              {"sent", b.sent},
               {"images", b.images},
               {"module", static_cast<std::int32_t>(b.module)},
               {"loss", number_or_null(b.loss)},
@@ -112,6 +114,8 @@ BatchProgress progress_from_json(std::string_view json) {
     p.number = j.at("number");
     p.epoch = j.at("epoch");
     p.batch = j.at("batch");
+    p.learnt = j.at("learnt");
+    p.sent = j.at("sent");
     p.images = j.at("images");
     p.module = ModuleId{j.at("module").get<std::int32_t>()};
     p.loss = number_from(j.at("loss"));

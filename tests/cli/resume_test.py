@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -105,6 +106,35 @@ class Lockstep(ResumeTest):
         self.expect_as_whole(self.resume(), whole)
         self.assertEqual(len(self.checkpoints()), 2)
 
+    def run_and_kill(self, moments, *arguments):
+        """Trains, killed at random moments and resumed, until the run has ended; returns how often it was killed."""
+        kills = 0
+        while True:
+            if self.checkpoints():
+                process = self.start("resume", "out")
+            else:
+                shutil.rmtree(self.path("out"), ignore_errors=True)
+                process = self.start("train", self.moons, "-o", "out", *SHORT, *OFTEN, *arguments)
+            try:
+                _, err = process.communicate(timeout=moments.uniform(0.03, 0.5))
+                self.assertEqual(process.returncode, 0, err)
+                return kills
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+
+    def test_killed_at_fifty_random_moments_it_ends_as_a_run_that_never_was(self):
+        longer = ["--set", "training.epochs=200"]
+        whole = self.whole_run(*longer)
+        moments = random.Random(20221031)
+        kills = 0
+        while kills < 50:
+            kills += self.run_and_kill(moments, *longer)
+            self.expect_as_whole(json.loads(self.read("out/run.json"))["results"], whole)
+            shutil.rmtree(self.path("out"))
+        print(f"{kills} kills")
+
     def test_a_damaged_checkpoint_is_left_for_the_older_one(self):
         whole = self.whole_run()
         self.killed_run()
@@ -180,6 +210,26 @@ class Async(ResumeTest):
             result = self.resume(folder)
             self.assertEqual(result["modules"][0]["steps"], 30 * 4 * 150)
             self.assertGreater(result["modules"][1]["test"]["accuracy"], 0.8)
+
+    def test_is_replayed_bit_for_bit_also_when_it_was_stopped_or_killed(self):
+        early = ["--set", "training.iterations.stop_early=on_new_input"]
+        self.whole_run(*self.ASYNC, *early)
+        self.stopped_run(*self.ASYNC, *early)
+        self.killed_run(*self.ASYNC, *early, folder="killed")
+        self.assertIn("not at its end", self.error_line("replay", "killed", code=2))
+        self.resume("killed")
+        for folder in ("whole", "out", "killed"):
+            out, _ = self.cleave("replay", folder, "--threads", "1", "--format", "json")
+            self.assertTrue(json.loads(out)["same"])
+
+    def test_whose_log_was_changed_is_not_replayed(self):
+        self.whole_run(*self.ASYNC)
+        log = self.read("whole/messages.log").split("\n")
+        fields = log[-2].split(",")
+        fields[6] = str(int(fields[6]) - 1)
+        self.write("whole/messages.log", "\n".join(log[:-2] + [",".join(fields), ""]))
+        out, _ = self.cleave("replay", "whole", code=6)
+        self.assertIn("NOT repeated", out)
 
     def test_says_when_lockstep_leaves_settings_unused(self):
         _, err = self.cleave("train", self.moons, "--set", "training.buffer={policy: latest}")
