@@ -109,10 +109,22 @@ std::string data_words(const TrainJob& job) {
   return fmt::format("{}, {} images, {:016x}", set.name, job.train.picks.size(), hash(parts));
 }
 
+// Throws UserError when the file asks for more images in a batch than there are; a default is made to fit.
+void check_batch(const TrainJob& job) {
+  const DocNode* batch = find_path(job.model.reading.doc, "training.batch");
+  const auto images = static_cast<std::int64_t>(job.train.picks.size());
+  if (batch == nullptr || batch->origin == "default" || batch->origin.starts_with("preset ")) return;
+  if (job.options.batch <= images) return;
+  throw UserError(fmt::format("{}:{}:{}: a batch of {} images, {} has {} to train on: write at most that many",
+                              batch->pos.file, batch->pos.line, batch->pos.col, job.options.batch, job.train_set.name,
+                              images));
+}
+
 void finish_job(TrainJob& job, const CommonOptions& common) {
   job.options = options_of(job.model, common);
   check_trainable(job.graph(), job.weights, job.options);
   read_data(job);
+  check_batch(job);
   job.options.batch = images_per_batch(job);  // an epoch is cut into equal batches; a default λ of a mean depends on it
   const auto steps = static_cast<double>(job.options.epochs * batches_per_epoch(job) * job.options.steps);
   job.options.annealed_steps = static_cast<std::int64_t>(job.spec().training.temperature_over * steps);

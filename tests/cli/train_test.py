@@ -175,6 +175,10 @@ class Refused(CliTest):
         model = self.write("wrong.yaml", MOONS.replace("two_moons", "shapes").replace("vector: 2", "vector: 64"))
         self.assertIn("10 classes", self.error_line("train", model, code=2))
 
+    def test_a_batch_larger_than_the_data_set(self):
+        err = self.error_line("train", self.moons, "--set", "training.batch=2001", code=2)
+        self.assertRegex(err, r":\d+:\d+: a batch of 2001 images, two_moons has \d+ to train on")
+
     def test_what_this_version_cannot_train(self):
         for key, value in [("training.algorithm", "sgd"), ("training.warm_up", "5"), ("training.chains", "2")]:
             err = self.error_line("train", self.moons, "--set", f"{key}={value}", code=2)
