@@ -7,17 +7,17 @@
 
 namespace cleave {
 
-// One curve, or one set of bars.
+// One curve, or one set of bars (side by side where a chart has several).
 struct Series {
-  std::string name;                               // of the legend; "" = not in it
-  std::vector<std::pair<double, double>> points;  // x ascending; a point that is not finite interrupts a line
-  bool bars = false;                              // else a line with a mark at each point
-  bool dashed = false;                            // a line for comparison
+  std::string name = {};                               // of the legend; "" = not in it
+  std::vector<std::pair<double, double>> points = {};  // x ascending; a point that is not finite interrupts a line
+  bool bars = false;                                   // else a line, with a mark at each point where they are few
+  bool dashed = false;                                 // a line for comparison
 };
 
 struct Chart {
-  std::string title, x_label, y_label;  // labels with their units
-  std::vector<Series> series;
+  std::string title = {}, x_label = {}, y_label = {};  // labels with their units
+  std::vector<Series> series = {};
   bool log_y = false;  // points not above 0 are left out then
 };
 
