@@ -71,7 +71,7 @@ constexpr CommandDef kCommands[] = {
      declare_resume},
     {"replay", "Repeats a training run from its message log and compares: the same weights, bit for bit.",
      "cleave replay runs/20261121T100000Z-mine\ncleave replay RUN --threads 1 --format json", "text|json",
-     "6 the weights are other ones, 130 stopped by Ctrl-C", "--set|--seed|--out", declare_replay},
+     "6 the weights are other ones, 130 stopped by Ctrl-C", "--set|--out", declare_replay},
     {"run", "Answers each sample of a data set, a file or a stream; predictions go to stdout as CSV or to a file.",
      "cleave run model.yaml --weights last.safetensors --output answers.csv\n"
      "cleave run model.yaml --input - --input-format raw < images.bin",

@@ -65,6 +65,7 @@ std::function<void(const ReplayProgress&)> progress_line(const TrainJob& job, co
 }
 
 ExitCode replay_command(const std::string& path, CommonOptions common) {
+  if (common.seed) throw UserError("`cleave replay` has no use for --seed: the run keeps its own");
   const RunFolder folder{path};
   const RunRecord record = read_run_record(folder);
   if (record.status == "running")
