@@ -26,12 +26,12 @@ double quantile(const ScalarDraws& chains, double probability);
 
 // The potential scale reduction of the chains as they are (eqs. 1-4); wants two of them.
 double rhat(const ScalarDraws& chains);
-// Of split chains: what stansummary called R_hat up to 2.35.
+// Of split chains: R_hat of stansummary up to 2.35.
 double split_rhat(const ScalarDraws& chains);
 // The larger of rank-normalised split R-hat and that of the folded draws.
 double rank_rhat(const ScalarDraws& chains);
 
-// Effective draws for the mean, of the chains as they are (eqs. 10-13).
+// Effective draws for the mean, of the chains as they are (eqs. 10-13): N_Eff of stansummary up to 2.35.
 double effective_draws(const ScalarDraws& chains);
 // Of split chains; of rank-normalised split chains; the smaller one for the 5 % and the 95 % quantile.
 double split_ess(const ScalarDraws& chains);
