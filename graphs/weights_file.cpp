@@ -5,12 +5,14 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "graphs/safetensors.h"
+#include "graphs/sparse_array.h"
 #include "ops/core/bytes.h"
 #include "ops/core/catalog.h"
 #include "ops/core/error.h"
@@ -155,6 +157,41 @@ std::vector<float> plain_values(Reading& reading, const SafeArray& array, const 
   return values;
 }
 
+// Takes an array out of those that nothing has asked for; null when the file has none of the name.
+const SafeArray* take(Reading& reading, const std::string& name) {
+  const auto found = reading.unused.find(name);
+  if (found == reading.unused.end()) return nullptr;
+  const SafeArray* array = found->second;
+  reading.unused.erase(found);
+  return array;
+}
+
+// The array `name` from its values and their places.
+std::vector<float> sparse_values(Reading& reading, const std::string& name, const std::string& note,
+                                 const WeightSlot& slot, Grid grid) {
+  const bool bitmap = note == sparse_note(SparsePlaces::bitmap, slot.shape);
+  if (!bitmap && note != sparse_note(SparsePlaces::indices, slot.shape)) {
+    reading.add("shape", name, fmt::format(": file {}, model {}", printable(note), to_text(slot.shape)));
+    return {};
+  }
+  const SafeArray* places = take(reading, name + (bitmap ? ".bitmap" : ".indices"));
+  const SafeArray* values = take(reading, name + ".values");
+  if (places == nullptr || values == nullptr || places->dtype != (bitmap ? "U8" : "U32") || values->shape.size() != 1) {
+    reading.add(
+        "type", name,
+        fmt::format(": '{}' needs F32 values and {} beside them", note, bitmap ? "a U8 bitmap" : "U32 indices"));
+    return {};
+  }
+  const std::vector<float> kept = plain_values(reading, *values, {"values", slot.role, values->shape}, Grid::real);
+  std::vector<float> all(size_of(slot));
+  if (static_cast<std::int64_t>(kept.size()) != values->shape.front()) return {};  // its type was no float: told
+  std::string wrong = expand_sparse(bitmap ? SparsePlaces::bitmap : SparsePlaces::indices, places->bytes, kept, all);
+  if (!wrong.empty()) wrong.insert(0, ": ");
+  else wrong = wrong_value(all, grid);
+  if (!wrong.empty()) reading.add("value", name, wrong);
+  return all;
+}
+
 std::vector<float> read_array(Reading& reading, const SafeArray& array, const WeightSlot& slot, Grid grid) {
   const auto note = reading.file.metadata.find(array.name);
   const bool packed = note != reading.file.metadata.end() && note->second.starts_with("binary ");
@@ -205,13 +242,15 @@ Weights parse(ByteSpan file, const MappedFile* mapping, const std::string& path,
     weights[n].type = node.weight_type;
     for (const WeightSlot& slot : node.weights) {
       const std::string name = array_name(node, slot);
-      const auto found = reading.unused.find(name);
-      if (found == reading.unused.end()) {
-        missing.emplace_back(name, to_text(slot.shape));
+      const Grid grid = grid_of(node.weight_type, slot);
+      const auto note = contents.metadata.find(name);
+      if (note != contents.metadata.end() && note->second.starts_with("sparse ")) {
+        weights[n].arrays.push_back(sparse_values(reading, name, note->second, slot, grid));
         continue;
       }
-      weights[n].arrays.push_back(read_array(reading, *found->second, slot, grid_of(node.weight_type, slot)));
-      reading.unused.erase(found);
+      const SafeArray* array = take(reading, name);
+      if (array == nullptr) missing.emplace_back(name, to_text(slot.shape));
+      else weights[n].arrays.push_back(read_array(reading, *array, slot, grid));
     }
   }
   for (const auto& [name, shape] : missing)
@@ -222,37 +261,64 @@ Weights parse(ByteSpan file, const MappedFile* mapping, const std::string& path,
   return weights;
 }
 
+// A file to be written: its arrays, and the bytes behind them.
 struct Pieces {
-  std::vector<Bytes> storage;  // the first is the file's head
+  SafeFile contents;
+  std::vector<Bytes> storage;
+  Bytes head;
 
-  std::vector<ByteSpan> spans() const { return {storage.begin(), storage.end()}; }
+  std::vector<ByteSpan> spans() const {
+    std::vector<ByteSpan> all = {head};
+    for (const SafeArray& array : contents.arrays) all.push_back(array.bytes);
+    return all;
+  }
+
+  void add(const std::string& name, const char* dtype, Shape shape, Bytes bytes) {
+    storage.push_back(std::move(bytes));  // its bytes stay where they are when the vector grows
+    contents.arrays.push_back({name, dtype, std::move(shape), storage.back()});
+  }
 };
+
+// An array that pays is stored sparse where its grid is not packed.
+void add_array(Pieces& pieces, const std::string& name, const WeightSlot& slot, Grid grid,
+               const std::vector<float>& values) {
+  const bool packed = is_packed(grid);
+  std::optional<SparseArray> sparse;
+  if (slot.role == Role::kernel && !packed) sparse = to_sparse(values);
+  if (!sparse) {
+    Bytes bytes = array_bytes(values, packed);
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    pieces.add(name, packed ? "U8" : "F32", packed ? Shape{size} : slot.shape, std::move(bytes));
+    if (packed) pieces.contents.metadata[name] = packed_note(grid, slot.shape);
+    return;
+  }
+  const auto on = static_cast<std::int64_t>(sparse->values.size());
+  const bool bitmap = sparse->places == SparsePlaces::bitmap;
+  pieces.contents.metadata[name] = sparse_note(sparse->places, slot.shape);
+  pieces.add(name + ".values", "F32", {on}, array_bytes(sparse->values, false));
+  const std::int64_t places = bitmap ? static_cast<std::int64_t>(sparse->place_bytes.size()) : on;
+  pieces.add(name + (bitmap ? ".bitmap" : ".indices"), bitmap ? "U8" : "U32", {places}, std::move(sparse->place_bytes));
+}
 
 Pieces file_pieces(const Graph& graph, const Weights& weights, const std::map<std::string, std::string>& metadata,
                    const std::string& path) {
-  SafeFile contents;
-  contents.metadata = metadata;
   Pieces pieces;
-  pieces.storage.emplace_back();
-  // Floats first: so they stay aligned to 4 bytes, as some readers want them.
-  for (const bool packed : {false, true})
-    for (std::size_t n = 0; n < graph.nodes.size(); ++n)
-      for (std::size_t a = 0; a < graph.nodes[n].weights.size(); ++a) {
-        const WeightSlot& slot = graph.nodes[n].weights[a];
-        const Grid grid = grid_of(graph.nodes[n].weight_type, slot);
-        if (is_packed(grid) != packed) continue;
-        const std::vector<float>& values = weights[n].arrays[a];
-        assert(values.size() == size_of(slot));
-        const std::string name = array_name(graph.nodes[n], slot);
-        const std::string wrong = wrong_value(values, grid);
-        if (!wrong.empty()) throw RunError(fmt::format("{}: cannot write {}{}", path, name, wrong));
-        pieces.storage.push_back(array_bytes(values, packed));
-        const Bytes& stored = pieces.storage.back();  // its bytes stay where they are when the vector grows
-        const auto bytes = static_cast<std::int64_t>(stored.size());
-        contents.arrays.push_back({name, packed ? "U8" : "F32", packed ? Shape{bytes} : slot.shape, stored});
-        if (packed) contents.metadata[name] = packed_note(grid, slot.shape);
-      }
-  pieces.storage.front() = safetensors_head(contents);
+  pieces.contents.metadata = metadata;
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n)
+    for (std::size_t a = 0; a < graph.nodes[n].weights.size(); ++a) {
+      const WeightSlot& slot = graph.nodes[n].weights[a];
+      const Grid grid = grid_of(graph.nodes[n].weight_type, slot);
+      const std::vector<float>& values = weights[n].arrays[a];
+      assert(values.size() == size_of(slot));
+      const std::string name = array_name(graph.nodes[n], slot);
+      const std::string wrong = wrong_value(values, grid);
+      if (!wrong.empty()) throw RunError(fmt::format("{}: cannot write {}{}", path, name, wrong));
+      add_array(pieces, name, slot, grid, values);
+    }
+  // Numbers of 4 bytes first: so they stay aligned, as some readers want them.
+  std::stable_partition(pieces.contents.arrays.begin(), pieces.contents.arrays.end(),
+                        [](const SafeArray& array) { return array.dtype != "U8"; });
+  pieces.head = safetensors_head(pieces.contents);
   return pieces;
 }
 
@@ -277,7 +343,7 @@ Bytes weights_to_bytes(const Graph& graph, const Weights& weights, const std::ma
                        const std::string& path) {
   const Pieces pieces = file_pieces(graph, weights, metadata, path);
   Bytes file;
-  for (const Bytes& piece : pieces.storage) file.insert(file.end(), piece.begin(), piece.end());
+  for (const ByteSpan piece : pieces.spans()) file.insert(file.end(), piece.begin(), piece.end());
   return file;
 }
 

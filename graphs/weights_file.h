@@ -2,7 +2,10 @@
 //
 // Real arrays are written as F32. Kernels of -1 and 1, or 0 and 1, are packed: U8 [ceil(n / 8)], weight i in bit i mod
 // 8 of byte i / 8, a set bit is the larger value, unused bits are 0; the metadata then has "NODE.SLOT": "binary -1 1
-// [256, 784]" with grid and shape. The reader takes the unpacked form as well, and F64, F16, BF16, I8, U8 and BOOL for
+// [256, 784]" with grid and shape. Kernels of floats with so many zeros that it pays (see
+// sparse_array.h) are written as two arrays, F32 "NODE.SLOT.values" [k] and U8 "NODE.SLOT.bitmap" [ceil(n / 8)] or U32
+// "NODE.SLOT.indices" [k], and the metadata then has "NODE.SLOT": "sparse bitmap [100, 784]" or "sparse indices …".
+// All others are dense. The reader takes the unpacked form as well, and F64, F16, BF16, I8, U8 and BOOL for
 // F32.
 #pragma once
 
