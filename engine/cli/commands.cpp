@@ -24,6 +24,8 @@ std::function<ExitCode()> declare_resume(CLI::App& app, const CommonOptions& com
 std::function<ExitCode()> declare_replay(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_prune(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_sparsity(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_profile(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_verify(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_net(CLI::App& app, const CommonOptions& common);
@@ -79,6 +81,13 @@ constexpr CommandDef kCommands[] = {
     {"eval", "Scores a model on labelled data: accuracy of every module, and what early exits save.",
      "cleave eval model.yaml --weights last.safetensors\ncleave eval model.yaml --exit max_probability=0.9",
      "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", "--out", declare_eval},
+    {"prune", "Prints accuracy against the share of weights left out, and writes the pruned network.",
+     "cleave prune runs/20261120T153800Z-fashion-sparse --svg pruned.svg\n"
+     "cleave prune a_run --level 90% --output pruned.safetensors",
+     "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", "--out", declare_prune},
+    {"sparsity", "Shows which weights of a run are on and off, and what the regret bound charges for them.",
+     "cleave sparsity runs/20261120T153800Z-fashion-sparse\ncleave sparsity a_run --tau 0.01 --svg weights.svg",
+     "text|json|csv|md", "3 model or weights not valid", "--out|--threads", declare_sparsity},
     {"verify", "Runs a plan on its workers and prints what was predicted of it beside what was measured.",
      "cleave verify model.yaml --local --emulate\ncleave verify model.yaml --keys keys --frames 1000",
      "text|json|csv|md",
