@@ -38,8 +38,9 @@ bool parse_line(const std::string& text, Line& line) {
 
 // Cuts off what a killed process left of its last line; returns the bytes that stay, 0 where there is no file.
 std::uintmax_t cut_unfinished_line(const std::filesystem::path& path) {
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(path, none)) return 0;
   std::ifstream file(path, std::ios::binary);
-  if (!file) return 0;
   std::uintmax_t good = 0;
   for (std::string line; std::getline(file, line) && !file.eof();) good += line.size() + 1;
   file.close();

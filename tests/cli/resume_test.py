@@ -176,6 +176,27 @@ class Lockstep(ResumeTest):
         self.assertEqual(result["modules"][0]["test"], whole["modules"][0]["test"])
         self.assertEqual(result["weights_hash"], whole["weights_hash"])
 
+    def test_a_full_disk_ends_it_in_words_and_loses_nothing(self):
+        whole = self.whole_run()
+        self.killed_run()
+        os.rename(self.path("out/messages.log"), self.path("kept.log"))
+        os.symlink("/dev/full", self.path("out/messages.log"))
+        err = self.error_line("resume", "out", "-q", code=1)
+        self.assertIn("out/messages.log: cannot write the message log", err)
+        os.remove(self.path("out/messages.log"))
+        os.rename(self.path("kept.log"), self.path("out/messages.log"))
+        self.expect_as_whole(self.resume(), whole)
+
+    def test_a_folder_that_cannot_be_written_ends_it_in_words_and_loses_nothing(self):
+        whole = self.whole_run()
+        self.killed_run()
+        os.rename(self.path("out/trace/m2.csv"), self.path("kept.csv"))
+        os.mkdir(self.path("out/trace/m2.csv"))
+        self.assertIn("m2.csv", self.error_line("resume", "out", "-q", code=1))
+        os.rmdir(self.path("out/trace/m2.csv"))
+        os.rename(self.path("kept.csv"), self.path("out/trace/m2.csv"))
+        self.expect_as_whole(self.resume(), whole)
+
     def test_without_room_for_a_checkpoint_it_trains_on_and_says_so(self):
         process = self.start("train", self.moons, "-o", "out", *SHORT)
         self.wait_for(process, lambda: os.path.exists(self.path("out/run.json")))
