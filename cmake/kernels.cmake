@@ -13,6 +13,9 @@ if(CLEAVE_ISA_SOURCES)
     set(flags_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512)
     target_compile_definitions(cleave_lib PRIVATE CLEAVE_X86)
   endif()
+  # The same bits for every instruction set: products and sums are rounded one by one.
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/ops/kernels/isa_sparse.cpp PROPERTIES COMPILE_OPTIONS
+    -ffp-contract=off)
   foreach(isa ${isas})
     add_library(cleave_kernels_${isa} OBJECT ${CLEAVE_ISA_SOURCES})
     target_include_directories(cleave_kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR})

@@ -1,10 +1,10 @@
-#include <algorithm>
-#include <array>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <Eigen/Core>
 
+#include "ops/defs/block_sparse.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/update.h"
@@ -43,8 +43,9 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
   return layer_cost(products, weights(params, inputs, type), type, inputs, output, batch);
 }
 
-// Packed: [0] the kernel [units, in] with the scale multiplied in, [1] the bias [units], zeros when there is none. A
-// single unit has a second one of zeros beside it: Eigen sums the product of one row in another order.
+// Packed: [0] the kernel [units, in] with the scale multiplied in, [1] the bias [units], zeros when there is none; rows
+// with many zeros stand apart, see block_sparse.h. A single unit has a second one of zeros beside it: Eigen sums the
+// product of one row in another order.
 PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeights weights) {
   const LayerArrays layer = layer_arrays(weights, has_bias(params));
   const auto units = static_cast<std::size_t>(params.integer("units"));
@@ -55,8 +56,9 @@ PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeigh
   PackedWeights packed;
   packed.arrays.push_back(std::move(kernel));
   packed.arrays.push_back(layer.bias == nullptr ? std::vector<float>(units) : *layer.bias);
-  if (units > 1) return packed;
-  for (std::vector<float>& array : packed.arrays) array.resize(2 * array.size());
+  split_sparse_rows(packed, static_cast<std::int64_t>(inputs));
+  if (dense_rows(packed) == 1)
+    for (std::size_t a = 0; a < 2; ++a) packed.arrays[a].resize(2 * packed.arrays[a].size());
   return packed;
 }
 
@@ -65,20 +67,23 @@ PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeigh
 void forward(const ForwardArgs& args) {
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const std::int64_t inputs = args.inputs.front().sample_size();
-  const std::int64_t units = args.output.sample_size();
-  const std::int64_t rows = std::max<std::int64_t>(units, 2);
-  std::array<float, 2> pair{};
+  const bool sparse = has_sparse_rows(*args.weights);
+  const auto rows = static_cast<std::int64_t>(args.weights->arrays[1].size());
+  const bool in_place = !sparse && rows == args.output.sample_size();
+  std::vector<float> results(static_cast<std::size_t>(in_place ? 0 : rows));
   const Eigen::Map<const Matrix> kernel(args.weights->arrays[0].data(), rows, inputs);
   const Eigen::Map<const Eigen::VectorXf> bias(args.weights->arrays[1].data(), rows);
-  for (std::int64_t i = 0; i < args.output.batch; ++i) {
+  for (std::int64_t i = 0; i < args.output.batch && rows > 0; ++i) {
     const Eigen::Map<const Eigen::VectorXf> x(args.inputs.front().sample(i), inputs);
-    Eigen::Map<Eigen::VectorXf> y(units == 1 ? pair.data() : args.output.sample(i), rows);
+    Eigen::Map<Eigen::VectorXf> y(in_place ? args.output.sample(i) : results.data(), rows);
     y = bias;
 #ifndef __clang_analyzer__  // it takes Eigen's packets for uninitialised
     y.noalias() += kernel * x;
 #endif
-    if (units == 1) *args.output.sample(i) = pair[0];
+    if (sparse) scatter_dense_rows(*args.weights, results.data(), args.output.sample(i));
+    else if (!in_place) *args.output.sample(i) = results[0];
   }
+  if (sparse) forward_sparse_rows(*args.weights, args.inputs.front(), args.output);
 }
 
 OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis, Range wanted) {
