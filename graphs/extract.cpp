@@ -238,9 +238,7 @@ constexpr Later kLater[] = {
     {"training.temperature", "train"},
     {"training.warm_up", "train", "0"},
     {"training.chains", "train", "1"},
-    {"training.keep", "train"},
     {"inference.rate", "run eval", "max"},
-    {"inference.predict", "run eval", "last"},
 };
 
 void add_not_run_yet(const DocNode& doc, ModelSpec& spec) {

@@ -232,6 +232,7 @@ std::int64_t memory_estimate(const TrainJob& job) {
   const std::int64_t lanes = job.options.lanes;
   const std::int64_t images = (images_per_batch(job) + lanes - 1) / lanes * lanes;
   std::int64_t bytes = dataset_bytes(job.train_set) + dataset_bytes(job.test_set) + 4 * 2 * weight_count(job.graph());
+  bytes += 4 * 2 * job.options.keep_draws * weight_count(job.graph());  // kept, and in a checkpoint on its way
   bytes += 4 * images * 3 * element_count(job.spec().input.shape);
   for (std::size_t m = 0; m < job.graph().modules.size(); ++m)
     bytes += 4 * images * floats_per_image(job.graph(), static_cast<ModuleId>(m));
@@ -248,7 +249,8 @@ std::int64_t disk_estimate(const TrainJob& job) {
   const double steps = static_cast<double>(job.options.epochs * batches_per_epoch(job)) *
                        static_cast<double>(job.options.steps * modules);
   const double rows = steps / static_cast<double>(job.options.trace_every);
-  const std::int64_t files = 2 + job.spec().training.checkpoint_keep + 1;  // of weights; old and new for a while
+  const std::int64_t checkpoints = job.spec().training.checkpoint_keep + 1;  // old and new for a while
+  const std::int64_t files = 2 + checkpoints + job.options.keep_draws * (checkpoints + 1) + 1;  // of weights
   return files * 4 * weight_count(job.graph()) + static_cast<std::int64_t>(kRowBytes * rows) + (1 << 20);
 }
 

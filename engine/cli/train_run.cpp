@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/train/cascade.h"
+#include "engine/train/draw_files.h"
 #include "engine/train/message_log.h"
 #include "engine/train/train_swarm.h"
 #include "graphs/graph_text.h"
@@ -139,6 +140,7 @@ void TrainRun::on_checkpoint(const RunCheckpoint& checkpoint, bool is_last) {
     try {
       checkpoint_ =
           write_run_checkpoint(folder_.checkpoints(), checkpoint, job_.spec().training.checkpoint_keep).string();
+      write_draws(folder_.draws(), job_.graph(), checkpoint.modules, job_.spec().name);
       checkpoint_fault_.clear();
       checkpoint_time_ = Clock::now();
     } catch (const RunError& error) {

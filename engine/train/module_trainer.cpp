@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "engine/mcmc/likelihoods.h"
+#include "engine/train/kept_draws.h"
 #include "ops/core/catalog.h"
 
 namespace cleave {
@@ -57,7 +58,8 @@ struct ModuleTrainer::State {
         options(with),
         weights(changes),
         likelihood(*find(likelihood_catalog(), of.loss.name)),
-        chain(of, id, likelihood, chain_options(id, with)) {}
+        chain(of, id, likelihood, chain_options(id, with)),
+        kept(of, id, with) {}
 
   const Graph& graph;
   ModuleId module;
@@ -65,6 +67,7 @@ struct ModuleTrainer::State {
   Weights& weights;
   const LikelihoodDef& likelihood;
   Chain chain;
+  KeptDraws kept;
   std::optional<ModuleState> scorer;  // test batches must not touch the chain's state
   const ModuleState* last = nullptr;  // that of the last call
   std::int64_t next = 0;
@@ -89,7 +92,11 @@ BatchProgress ModuleTrainer::learn(const TrainBatch& batch, const std::function<
   const Clock::time_point start = Clock::now();
   const ChainCounts before = s.chain.counts();
   s.chain.set_batch(batch.data, s.weights);
-  s.chain.run(s.options.steps, trace, s.options.trace_every, newer);
+  s.kept.run(
+      s.options.steps, newer, s.weights, [&s] { return s.chain.counts().steps; },
+      [&](std::int64_t count, const std::function<bool()>& enough) {
+        s.chain.run(count, trace, s.options.trace_every, enough);
+      });
   s.last = &s.chain.state();
   s.next = std::max(s.next, batch.number + 1);
   s.loss = s.chain.loss();
@@ -147,7 +154,8 @@ ModuleCheckpoint ModuleTrainer::save(std::int64_t next) const {
                               .counts = s.chain.counts(),
                               .batches = s.chain.batches(),
                               .accepted_since_refresh = s.chain.accepted_since_refresh(),
-                              .loss = s.loss};
+                              .loss = s.loss,
+                              .draws = s.kept.draws()};
   for (const NodeId node : layers_of(s.graph, s.module)) checkpoint.weights.push_back(s.weights[index_of(node)]);
   return checkpoint;
 }
@@ -156,6 +164,7 @@ void ModuleTrainer::restore(const ModuleCheckpoint& checkpoint) {
   State& s = *state_;
   restore_weights(checkpoint, s.graph, s.module, s.weights);
   s.chain.restore(checkpoint.counts, checkpoint.batches, checkpoint.accepted_since_refresh);
+  s.kept.restore(checkpoint.draws);
   s.next = checkpoint.next;
   s.loss = checkpoint.loss;
 }

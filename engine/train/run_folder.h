@@ -5,6 +5,7 @@
 //   weights/last.safetensors  after every epoch and at the end, also of a stopped run
 //   checkpoints/NNNNNN.ckpt   to go on from, see run_checkpoint.h
 //   messages.log              to repeat the run from, see message_log.h
+//   draws/NNN.safetensors     the newest draws, with every checkpoint, see draw_files.h
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ struct RunFolder {
   std::string model_file() const { return (path / "model.yaml").string(); }
   std::filesystem::path checkpoints() const { return path / "checkpoints"; }
   std::filesystem::path messages() const { return path / "messages.log"; }
+  std::filesystem::path draws() const { return path / "draws"; }
 };
 
 // What run.json says.

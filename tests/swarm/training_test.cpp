@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/train/run_checkpoint.h"
 #include "engine/train/train_swarm.h"
 #include "ops/core/rng.h"
 #include "tests/support/local_swarm.h"
@@ -79,6 +80,28 @@ struct SwarmRun {
 TEST(SwarmTraining, GivesTheWeightsOfOneMachineToTheBit) {
   SwarmRun run({0, 1, 2, 3, 4});
   EXPECT_EQ(run.train_here(noise_batches(10)), run.hash_of_one_machine(noise_batches(10)));
+}
+
+// Notes the draws of every module at the last checkpoint.
+std::function<void(const RunCheckpoint&, bool)> noting(std::vector<std::vector<Draw>>& draws) {
+  return [&draws](const RunCheckpoint& checkpoint, bool) {
+    draws.clear();
+    for (const ModuleCheckpoint& module : checkpoint.modules) draws.push_back(module.draws);
+  };
+}
+
+TEST(SwarmTraining, BringsBackTheDrawsThatWereKept) {
+  SwarmRun run({0, 0, 1, 1, 4});
+  run.options.keep_draws = 3;
+  run.options.keep_every = 45;
+  std::vector<std::vector<Draw>> there, here;
+  run.hooks.on_checkpoint = noting(there);
+  run.train_here(noise_batches(10));
+  run.hooks.on_checkpoint = noting(here);
+  Weights weights = run.swarm->weights;
+  train(run.swarm->model.graph, weights, noise_batches(10), run.options, run.hooks);
+  EXPECT_EQ(there.at(4).size(), 3U);
+  EXPECT_EQ(there, here);
 }
 
 TEST(SwarmTraining, PutsSeveralModulesOnOneDevice) {

@@ -80,6 +80,55 @@ TEST(ModuleTrainer, GoesOnToTheBitAlsoWhenEverythingWasComputedAnewMeanwhile) {
   expect_goes_on_as_if_nothing_had_happened(options, three_modules());
 }
 
+TrainOptions keeping(std::int64_t draws, std::int64_t every, std::int64_t warm_up) {
+  TrainOptions options = options_for(1);
+  options.keep_draws = draws;
+  options.keep_every = every;
+  options.warm_up = warm_up;
+  return options;
+}
+
+std::vector<std::int64_t> steps_of(const std::vector<Draw>& draws) {
+  std::vector<std::int64_t> steps;
+  for (const Draw& draw : draws) steps.push_back(draw.step);
+  return steps;
+}
+
+TEST(ModuleTrainer, KeepsTheNewestDrawsBehindTheWarmUp) {
+  Pupil plain(with_steps(300)), pupil(keeping(3, 170, 120));  // draws at 290, 460, 630 … 1650
+  pupil.learn(0, 1);
+  EXPECT_EQ(steps_of(pupil.trainer.save(1).draws), std::vector<std::int64_t>{290});
+  pupil.learn(1, 6);
+  EXPECT_EQ(steps_of(pupil.trainer.save(6).draws), (std::vector<std::int64_t>{1310, 1480, 1650}));
+  plain.learn(0, 6);
+  EXPECT_EQ(weights_hash(pupil.graph, pupil.weights), weights_hash(plain.graph, plain.weights));
+}
+
+TEST(ModuleTrainer, ADrawIsTheWeightsBehindItsStep) {
+  Pupil pupil(keeping(2, 300, 0));
+  pupil.learn(0, 3);
+  const ModuleCheckpoint saved = pupil.trainer.save(3);
+  EXPECT_EQ(steps_of(saved.draws), (std::vector<std::int64_t>{600, 900}));
+  EXPECT_EQ(saved.draws.back().weights, saved.weights);
+  EXPECT_NE(saved.draws.front().weights, saved.weights);
+}
+
+TEST(ModuleTrainer, KeepsDrawsAlsoWhenItLeavesABatchEarly) {
+  Pupil pupil(keeping(5, 7, 0));
+  int asked = 0;
+  pupil.trainer.learn(pupil.batches[0], [&] { return ++asked == 14; });
+  EXPECT_EQ(pupil.trainer.report().counts.steps, 14);
+  EXPECT_EQ(steps_of(pupil.trainer.save(1).draws), (std::vector<std::int64_t>{7, 14}));
+}
+
+TEST(ModuleTrainer, GoesOnWithItsDrawsAndFewerWhereFewerAreWanted) {
+  expect_goes_on_as_if_nothing_had_happened(keeping(4, 130, 200), three_modules());
+  Pupil many(keeping(4, 100, 0)), few(keeping(2, 100, 0));
+  many.learn(0, 2);
+  few.trainer.restore(many.trainer.save(2));
+  EXPECT_EQ(steps_of(few.trainer.save(2).draws), (std::vector<std::int64_t>{500, 600}));
+}
+
 TEST(ModuleTrainer, ScoringDisturbsNothing) {
   Pupil plain, scored;
   plain.learn(0, 4);
