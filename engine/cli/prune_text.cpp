@@ -1,5 +1,5 @@
 // The curves of `prune` as text, JSON and a picture.
-#include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -101,12 +101,14 @@ std::string to_text(const std::vector<PruneCurve>& curves, const PruneQuestion& 
 Chart chart_of(const std::vector<PruneCurve>& curves, const PruneQuestion& question) {
   Chart chart{fmt::format("accuracy of pruned networks, by {}", to_text(question.by)),
               question.options.per_layer ? "pruned, % of every layer" : "pruned, % of all weights",
-              "accuracy, %",
+              fmt::format("accuracy on {} images, %", curves.front().held_out_of_train ? "held-out" : "training"),
               {},
               false};
   for (const PruneCurve& curve : curves) {
-    Series held_out{fmt::format("{} ({})", curve.name, held_out_word(curve)), {}, false, false};
-    Series test{curve.name + " (test)", {}, false, true};
+    const std::filesystem::path path = curve.name;
+    const std::string name = (path.has_filename() ? path : path.parent_path()).filename().string();
+    Series held_out{name, {}, false, false};
+    Series test{name + ", test", {}, false, true};
     for (const PrunePoint& point : curve.points) {
       held_out.points.emplace_back(100 * point.level, 100 * point.held_out);
       test.points.emplace_back(100 * point.level, 100 * point.test);

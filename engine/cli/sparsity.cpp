@@ -1,4 +1,5 @@
 // cleave sparsity: which weights of a run are on, which off, and what the regret bound charges for them.
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -17,10 +18,21 @@ struct Options {
   int bins = 24;
 };
 
+// Lines over bins that all layers share; the few largest weights count in the outermost ones.
 void draw(const Options& options, const std::vector<Histogram>& histograms) {
-  Chart chart{"weights that are on: " + options.path, "weight", "share of the layer's weights", {}, false};
-  for (const Histogram& h : histograms)
-    if (h.high > 0) chart.series.push_back(histogram(h.layer, h.on_values, -h.high, h.high, options.bins));
+  double high = 0;
+  for (const Histogram& h : histograms) {
+    std::vector<float> sizes;
+    for (const float w : h.on_values) sizes.push_back(std::abs(w));
+    std::sort(sizes.begin(), sizes.end());
+    if (!sizes.empty()) high = std::max(high, static_cast<double>(sizes[(sizes.size() - 1) * 99 / 100]));
+  }
+  Chart chart{"weights that are on: " + options.path, "weight", "share of the layer's weights", {}, true};
+  for (const Histogram& h : histograms) {
+    if (h.on_values.empty()) continue;
+    chart.series.push_back(histogram(h.layer, h.on_values, -high, high, options.bins));
+    chart.series.back().bars = histograms.size() == 1;
+  }
   write_chart(options.svg, chart);
 }
 

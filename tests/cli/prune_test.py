@@ -48,6 +48,12 @@ class PruneTest(CliTest):
         out, _ = self.cleave("eval", "m.yaml", "--weights", "run/weights/last.safetensors", "--format", "json")
         self.assertEqual(run["points"][0]["test_accuracy"], json.loads(out)["accuracy"])
 
+    def test_draws_its_curves_and_histograms(self):
+        self.cleave("prune", "run", "--levels", "0%,50%", "--test", "--svg", "pictures/p.svg")
+        self.assertIn("run, test", self.read("pictures/p.svg"))
+        self.cleave("sparsity", "run", "--svg", "s.svg")
+        self.assertIn("m1/dense", self.read("s.svg"))
+
     def test_compares_runs(self):
         self.cleave("train", "m.yaml", "-q", "-o", "other", "--seed", "2")
         self.assertEqual([r["run"] for r in self.curve("run", "other", "--levels", "0%,50%")["runs"]], ["run", "other"])
