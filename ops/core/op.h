@@ -106,6 +106,19 @@ struct UpdateArgs {
   float* slices;                   // to be written: the new values of the changed channels, as UpdateInput::slices
 };
 
+// One node, one block of images: how the loss changes with each value the node reads and each weight, from how it
+// changes with each value the node gives. All in the training layout, the gradients laid out as what they belong to.
+struct BackwardArgs {
+  const Params& params;
+  std::span<const TensorType> types;  // of the inputs
+  std::span<const ConstBlockView> inputs;
+  const LayerWeights* weights;               // null for ops without weights
+  ConstBlockView output;                     // what the op made of the inputs
+  ConstBlockView gradient;                   // by the output
+  std::span<float* const> input_gradients;   // added to; null where nobody asks for one
+  std::span<float* const> weight_gradients;  // by array: written, summed over all lanes; null for statistics
+};
+
 struct OpDef {
   const char* name;
   const char* doc;  // one line
@@ -134,6 +147,8 @@ struct OpDef {
   // Recomputes the changed channels of a block from the old values and the changes; equals `forward` up to rounding.
   // Where all channels of all inputs changed it reads neither old values nor the old output.
   void (*update)(const UpdateArgs& args) = nullptr;
+  // Training by gradients. Where the op has a kink it takes the slope of one side. Null: no gradient, or none yet.
+  void (*backward)(const BackwardArgs& args) = nullptr;
 
   // Splits: how to compute the part `wanted`, not the whole, of the output from parts of the inputs (of these types),
   // to the same bits. Throws OpError, or is null, where every part needs all of the inputs.

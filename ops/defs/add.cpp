@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 
@@ -42,6 +43,7 @@ constinit const OpDef kAdd = {.name = "add",
                               .cost = traffic_cost,
                               .pack = nullptr,
                               .forward = forward,
+                              .backward = backward_add,
                               .part = part_alike};
 
 }  // namespace cleave

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 
@@ -68,6 +69,7 @@ constinit const OpDef kBatchNorm = {.name = "batch_norm",
                                     .cost = cost,
                                     .pack = pack,
                                     .forward = forward,
+                                    .backward = backward_batch_norm,
                                     .part = part_alike};
 
 }  // namespace cleave

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/reorder.h"
@@ -83,6 +84,7 @@ constinit const OpDef kConcat = {.name = "concat",
                                  .cost = traffic_cost,
                                  .pack = nullptr,
                                  .forward = forward,
+                                 .backward = backward_concat,
                                  .part = part};
 
 }  // namespace cleave

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/window.h"
@@ -251,6 +252,7 @@ constinit const OpDef kConv2d = {.name = "conv2d",
                                  .cost = cost,
                                  .pack = pack,
                                  .forward = forward,
+                                 .backward = backward_conv2d,
                                  .part = part,
                                  .branch = branch};
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <Eigen/Core>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/block_sparse.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
@@ -111,6 +112,7 @@ constinit const OpDef kDense = {.name = "dense",
                                 .forward = forward,
                                 .reach = reach_dense,
                                 .update = update_dense,
+                                .backward = backward_dense,
                                 .part = part,
                                 .branch = branch};
 

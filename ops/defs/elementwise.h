@@ -26,7 +26,7 @@ void map_values(const ForwardArgs& args, Function function) {
 
 // Returns the row of an elementwise op without parameters.
 constexpr OpDef activation(const char* name, const char* doc, void (*forward)(const ForwardArgs&),
-                           void (*update)(const UpdateArgs&),
+                           void (*update)(const UpdateArgs&), void (*backward)(const BackwardArgs&) = nullptr,
                            TensorType (*infer)(const Params&,
                                                std::span<const TensorType>) = infer_same_shape<DType::f32>) {
   return {.name = name,
@@ -39,6 +39,7 @@ constexpr OpDef activation(const char* name, const char* doc, void (*forward)(co
           .forward = forward,
           .reach = reach_elementwise,
           .update = update,
+          .backward = backward,
           .part = part_alike,
           .elementwise = true};
 }

@@ -1,3 +1,4 @@
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/reorder.h"
@@ -42,6 +43,7 @@ constinit const OpDef kFlatten = {.name = "flatten",
                                   .forward = forward,
                                   .reach = reach_flatten,
                                   .update = update_flatten,
+                                  .backward = backward_add,
                                   .part = part};
 
 }  // namespace cleave

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/window.h"
@@ -68,6 +69,7 @@ constinit const OpDef kPad = {.name = "pad",
                               .cost = traffic_cost,
                               .pack = nullptr,
                               .forward = forward,
+                              .backward = backward_pad,
                               .part = part};
 
 }  // namespace cleave

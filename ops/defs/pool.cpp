@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/window.h"
@@ -126,6 +127,7 @@ constinit const OpDef kMaxPool = {.name = "max_pool",
                                   .cost = traffic_cost,
                                   .pack = nullptr,
                                   .forward = forward_max,
+                                  .backward = backward_max_pool,
                                   .part = part};
 
 // - mean_pool: {size: all}
@@ -137,6 +139,7 @@ constinit const OpDef kMeanPool = {.name = "mean_pool",
                                    .cost = traffic_cost,
                                    .pack = nullptr,
                                    .forward = forward_mean,
+                                   .backward = backward_mean_pool,
                                    .part = part};
 
 }  // namespace cleave

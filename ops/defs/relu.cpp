@@ -1,3 +1,4 @@
+#include "ops/defs/backward.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/elementwise.h"
 
@@ -12,6 +13,6 @@ void forward(const ForwardArgs& args) {
 }  // namespace
 
 // - relu
-constinit const OpDef kRelu = activation("relu", "max(x, 0)", forward, update_relu);
+constinit const OpDef kRelu = activation("relu", "max(x, 0)", forward, update_relu, backward_relu);
 
 }  // namespace cleave

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/reorder.h"
@@ -70,6 +71,7 @@ constinit const OpDef kReshape = {.name = "reshape",
                                   .cost = traffic_cost,
                                   .pack = nullptr,
                                   .forward = forward,
+                                  .backward = backward_add,
                                   .part = part,
                                   .branch = branch};
 

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/elementwise.h"
 
@@ -14,6 +15,6 @@ void forward(const ForwardArgs& args) {
 }  // namespace
 
 // - sigmoid
-constinit const OpDef kSigmoid = activation("sigmoid", "1 / (1 + exp(-x))", forward, update_sigmoid);
+constinit const OpDef kSigmoid = activation("sigmoid", "1 / (1 + exp(-x))", forward, update_sigmoid, backward_sigmoid);
 
 }  // namespace cleave

@@ -13,6 +13,6 @@ void forward(const ForwardArgs& args) {
 
 // - sign
 constinit const OpDef kSign = activation("sign", "+1 where x >= 0, else -1; one bit on a wire", forward, update_sign,
-                                         infer_same_shape<DType::bit>);
+                                         nullptr, infer_same_shape<DType::bit>);
 
 }  // namespace cleave

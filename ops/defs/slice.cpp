@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/reorder.h"
@@ -76,6 +77,7 @@ constinit const OpDef kSlice = {.name = "slice",
                                 .cost = traffic_cost,
                                 .pack = nullptr,
                                 .forward = forward,
+                                .backward = backward_slice,
                                 .part = part,
                                 .branch = branch};
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/elementwise.h"
@@ -40,6 +41,7 @@ constinit const OpDef kSoftmax = {.name = "softmax",
                                   .cost = traffic_cost,
                                   .pack = nullptr,
                                   .forward = forward,
+                                  .backward = backward_softmax,
                                   .part = part};
 
 }  // namespace cleave

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ops/defs/backward.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/elementwise.h"
 
@@ -14,6 +15,6 @@ void forward(const ForwardArgs& args) {
 }  // namespace
 
 // - tanh
-constinit const OpDef kTanh = activation("tanh", "hyperbolic tangent", forward, update_tanh);
+constinit const OpDef kTanh = activation("tanh", "hyperbolic tangent", forward, update_tanh, backward_tanh);
 
 }  // namespace cleave
