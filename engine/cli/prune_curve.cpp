@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <tbb/task_arena.h>
 
 #include "engine/cli/samples.h"
 #include "engine/cli/stop.h"
@@ -81,7 +82,11 @@ WeightScores scores_of(const Trained& trained, const PruneQuestion& question) {
     return inclusion_scores(graph, load_draws(trained), question.options, question.sparsity);
   const Dataset set = load_samples(trained.model, trained.model.reading.spec.data.train, "data.train");
   refuse_unlabelled(set, "data.train");
-  return snip_scores(graph, trained.weights, first_images(trained, set, question.snip_images), question.options);
+  const BlockBatch batch = first_images(trained, set, question.snip_images);
+  WeightScores scores;
+  tbb::task_arena arena(question.threads);
+  arena.execute([&] { scores = snip_scores(graph, trained.weights, batch, question.options); });
+  return scores;
 }
 
 PruneCurve measure_curve(const Trained& trained, const WeightScores& scores, const PruneQuestion& question) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -17,10 +18,17 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Grid = WeightType::Grid;
 
-// Joins words of the parts of a layer: "0.01", "-", or "several".
-void join_word(std::string& word, const std::string& other) {
-  if (word.empty()) word = other;
-  else if (word != other) word = "several";
+template <class Value>
+void add_once(std::vector<Value>& values, const Value& value) {
+  if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+}
+
+// What is the same for all parts of a row: "0.01"; "several" where it is not, "-" where there is none.
+template <class Value>
+std::string one_of(const std::vector<Value>& values) {
+  if (values.size() > 1) return "several";
+  if constexpr (std::is_same_v<Value, double>) return values.empty() ? "-" : fmt::format("{:.4g}", values.front());
+  else return values.empty() ? "-" : values.front();
 }
 
 bool is_packed(const Node& node, const WeightSlot& slot) {
@@ -38,16 +46,16 @@ void add_array(SparsityRow& row, const Graph& graph, const ArraySparsity& array)
   const bool pays = slot.role == Role::kernel && !is_packed(node, slot) && pays_sparse(array.count, array.on());
   row.dense_bytes += dense;
   row.sparse_bytes += pays ? sparse_bytes(array.count, array.on()) : dense;
-  join_word(row.prior, array.prior.empty() ? "-" : array.prior);
-  join_word(row.threshold, fmt::format("{:.4g}", array.threshold));
-  if (array.tau) join_word(row.tau, fmt::format("{:.4g}", *array.tau));
+  if (array.tau) add_once(row.taus, *array.tau);
+  if (slot.role != Role::kernel && node.weights.front().role == Role::kernel) return;
+  add_once(row.priors, array.prior);
+  add_once(row.thresholds, array.threshold);
 }
 
 SparsityRow row_of(const std::string& name, const Graph& graph, const std::vector<ArraySparsity>& arrays) {
   SparsityRow row;
   row.name = name;
   for (const ArraySparsity& array : arrays) add_array(row, graph, array);
-  if (row.tau.empty()) row.tau = "-";
   row.penalty = penalty_of(graph, arrays);
   return row;
 }
@@ -76,9 +84,9 @@ Histogram histogram_of(const std::string& layer, const std::vector<float>& value
 
 Json json_of(const SparsityRow& row) {
   return {{"name", row.name},
-          {"prior", row.prior},
-          {"threshold", row.threshold},
-          {"tau", row.tau},
+          {"priors", row.priors},
+          {"thresholds", row.thresholds},
+          {"taus", row.taus},
           {"weights", row.weights},
           {"zeros", row.zeros},
           {"l0", row.on},
@@ -101,9 +109,9 @@ std::string json_text(const SparsityReport& report) {
 std::vector<std::string> cells_of(const SparsityRow& row) {
   const double off = row.weights == 0 ? 0 : 1 - static_cast<double>(row.on) / static_cast<double>(row.weights);
   return {row.name,
-          row.prior,
-          row.threshold,
-          row.tau,
+          one_of(row.priors),
+          one_of(row.thresholds),
+          one_of(row.taus),
           with_blanks(row.weights),
           with_blanks(row.zeros),
           percent(off),

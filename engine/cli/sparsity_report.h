@@ -21,8 +21,9 @@ struct Histogram {
 
 // A layer, a module or the whole network.
 struct SparsityRow {
-  std::string name, prior;
-  std::string threshold, tau;  // as printed: "0.01", "-"
+  std::string name;
+  std::vector<std::string> priors;       // of its kernels, each once
+  std::vector<double> thresholds, taus;  // the same
   std::int64_t weights = 0, zeros = 0, on = 0;
   double sum_abs = 0;
   std::optional<double> penalty;  // nats

@@ -22,6 +22,12 @@ Grid grid_of(const Node& node, const WeightSlot& slot) {
   return slot.role == Role::kernel ? node.weight_type.grid : Grid::real;
 }
 
+// The name of the prior of weights on a grid: the stated one where it suits them, else the default.
+std::string grid_prior_of(const Node& node) {
+  const PriorDef* stated = find(prior_catalog(), node.rule.prior.name);
+  return stated != nullptr && stated->on_grids ? stated->name : "bernoulli";
+}
+
 // The stated prior where it suits real weights, else the default, as plan_layer has it.
 Law real_prior_of(const Node& node) {
   const PriorDef* stated = find(prior_catalog(), node.rule.prior.name);
@@ -46,7 +52,7 @@ ArraySparsity measure(const Node& node, const WeightSlot& slot, const std::vecto
                       const SparsityOptions& options) {
   ArraySparsity found;
   const bool real = grid_of(node, slot) == Grid::real;
-  found.prior = real ? real_prior_of(node).name : node.rule.prior.name;
+  found.prior = real ? real_prior_of(node).name : grid_prior_of(node);
   found.threshold = real && options.threshold ? *options.threshold : spike_of(node, slot);
   if (real) found.tau = options.tau ? options.tau : scale_of(node, slot);
   found.count = static_cast<std::int64_t>(values.size());

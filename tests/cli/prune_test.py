@@ -93,7 +93,7 @@ class PruneTest(CliTest):
         out, _ = self.cleave("sparsity", "run", "--format", "json")
         report = json.loads(out)
         self.assertEqual([layer["weights"] for layer in report["layers"]], [120, 82])
-        self.assertEqual(report["network"]["threshold"], "0.05")
+        self.assertEqual(report["network"]["thresholds"], [0.05])
         self.assertGreaterEqual(report["network"]["penalty_nats"] + 1e-9,
                                 sum(layer["penalty_nats"] for layer in report["layers"]))
         out, _ = self.cleave("sparsity", "run")
