@@ -374,19 +374,26 @@ class Builder {
     check_fits(node, node.rule.proposal, language_.proposals, scope.proposal_pos, "proposal");
   }
 
+  // "real", "binary", "ternary" or "quantized".
+  static std::string kind_of(const WeightType& type) {
+    if (type.is_binary()) return "binary";
+    if (type.grid == WeightType::Grid::ternary) return "ternary";
+    return type.grid == WeightType::Grid::quantized ? "quantized" : "real";
+  }
+
   // A law made for binary weights on real ones, or the reverse.
   void check_fits(const Node& node, const Law& law, const std::vector<LawDef>& catalog, const SourcePos& pos,
                   const char* what) {
     const LawDef* def = law.name.empty() ? nullptr : find(std::span<const LawDef>(catalog), law.name);
-    if (def == nullptr || def->weights == nullptr) return;
-    const std::string weights = node.weight_type.grid == WeightType::Grid::real ? "real" : "binary";
-    if (weights == def->weights || node.weight_type.grid == WeightType::Grid::ternary ||
-        node.weight_type.grid == WeightType::Grid::quantized)
-      return;
+    const std::string weights = kind_of(node.weight_type);
+    const auto fits = [&](const LawDef& row) {
+      return row.weights == nullptr || std::string_view(row.weights).find(weights) != std::string_view::npos;
+    };
+    if (def == nullptr || fits(*def)) return;
     if (!misfits_.insert({pos.file, pos.line, pos.col}).second) return;  // one statement, told for its first layer
     std::vector<std::string> fitting;
     for (const LawDef& other : catalog)
-      if (other.weights == nullptr || weights == other.weights) fitting.emplace_back(other.name);
+      if (fits(other)) fitting.emplace_back(other.name);
     Diagnostic& misfit = found_.add(
         pos,
         fmt::format("the {} {} is for {} weights, '{}' has {} ones", what, law.name, def->weights, node.name, weights),

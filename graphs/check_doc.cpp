@@ -435,6 +435,7 @@ class Checker {
 void collect_params(const DocNode& map, const std::string& prefix, Params& params) {
   for (const DocEntry& entry : map.entries) {
     if (entry.value.value) params.set(prefix + entry.key, *entry.value.value);
+    else if (entry.value.is_map() && entry.value.entries.empty()) params.set(prefix + entry.key, true);  // slab: flat
     else if (entry.value.is_map()) collect_params(entry.value, prefix + entry.key + ".", params);
   }
 }

@@ -235,8 +235,6 @@ struct Later {
 };
 constexpr Later kLater[] = {
     {"training.algorithm", "train", "metropolis_hastings"},
-    {"training.temperature", "train"},
-    {"training.warm_up", "train", "0"},
     {"training.chains", "train", "1"},
     {"inference.rate", "run eval", "max"},
 };

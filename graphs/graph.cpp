@@ -6,32 +6,28 @@
 #include <fmt/format.h>
 
 #include "ops/core/rng.h"
+#include "ops/core/weight_grid.h"
 #include "ops/defs/common.h"
 
 namespace cleave {
 
 namespace {
 
-// Weights feeding one output: the kernel's sizes behind the first.
-std::int64_t fan_in(const WeightSlot& slot) { return element_count(slot.shape) / slot.shape.front(); }
-
-float draw_weight(Rng& rng, const WeightType& type, double deviation) {
-  switch (type.grid) {
-    case WeightType::Grid::sign: return rng.below(2) == 0 ? -1.0F : 1.0F;
-    case WeightType::Grid::bit: return static_cast<float>(rng.below(2));
-    case WeightType::Grid::ternary: return static_cast<float>(rng.below(3) - 1);
-    case WeightType::Grid::real:
-    case WeightType::Grid::quantized: return static_cast<float>(deviation * rng.normal());
-  }
-  return 0;
+// Real ones normal, those on a grid uniform, but quantized ones the level nearest to a real one.
+float draw_weight(Rng& rng, const WeightType& type, const WeightGrid& grid, double deviation) {
+  if (grid.is_real()) return static_cast<float>(deviation * rng.normal());
+  if (type.grid == WeightType::Grid::quantized) return grid.value(grid.nearest(deviation * rng.normal()));
+  return grid.value(rng.below(grid.levels));
 }
 
 std::vector<float> initial_array(const WeightSlot& slot, const WeightSlot& kernel, const WeightType& type, Rng& rng) {
   std::vector<float> values(static_cast<std::size_t>(element_count(slot.shape)), slot.initial);
-  const auto inputs = static_cast<double>(fan_in(kernel));
+  const auto inputs = static_cast<double>(element_count(kernel.shape) / kernel.shape.front());
   if (slot.role == Role::scale) values.assign(values.size(), static_cast<float>(1.0 / std::sqrt(inputs)));
-  if (slot.role == Role::kernel)
-    for (float& value : values) value = draw_weight(rng, type, std::sqrt(2.0 / inputs));
+  if (slot.role != Role::kernel) return values;
+  const WeightGrid grid = kernel_grid(type, slot.shape);
+  const double deviation = start_deviation(type, kernel.shape);
+  for (float& value : values) value = draw_weight(rng, type, grid, deviation);
   return values;
 }
 

@@ -183,7 +183,8 @@ constexpr std::array kTraining = {
     required(real("training.temperature.start", kTiny, 1e30, "at the first step")),
     required(real("training.temperature.end", kTiny, 1e30, "from `over` on")),
     quantity("training.temperature.over", Unit::share, "of the run", "100%", 1),
-    integer("training.warm_up", 0, 1e12, "steps discarded; the only time a proposal's scale adapts"),
+    integer("training.warm_up", 0, 1e12,
+            "steps of each module that are not counted; the only time a proposal's scale adapts"),
     record("training.buffer", "what waits between two modules"),
     word("training.buffer.policy", "fifo|latest|replay", "which input is taken next", "fifo"),
     integer("training.buffer.capacity", 1, 1e6, "batches it holds", "4"),
@@ -222,7 +223,7 @@ constexpr auto kTable = join(kTop, kNetwork, kSwarm, kPlacement, kTraining, kRes
 constexpr std::array kSettings = {
     or_words(record("weights", "which numbers the weights may be"), "real|ternary"),
     FieldDef{"weights.binary", Kind::integers, "[-1, 1] or [0, 1]", nullptr, false, -1, 1},
-    record("weights.quantized", "a grid of 2^bits levels"),
+    record("weights.quantized", "2^bits levels, evenly from -r to r; r = 4·sqrt(2/fan in), with a scale 4·sqrt(2)"),
     required(integer("weights.quantized.bits", 2, 16, "of one weight")),
     word("weights.scale", "per_filter", "a real scale for each filter (XNOR-Net++)"),
     law("prior", "priors", "what is believed of a weight beforehand"),

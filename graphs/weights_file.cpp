@@ -16,6 +16,7 @@
 #include "ops/core/bytes.h"
 #include "ops/core/catalog.h"
 #include "ops/core/error.h"
+#include "ops/core/weight_grid.h"
 
 namespace cleave {
 
@@ -26,28 +27,15 @@ constexpr std::size_t kMostNamesToCompare = 1000;  // for suggestions
 
 using Grid = WeightType::Grid;
 
-// The grid the values of one array lie on.
+// The kind of grid the values of one array lie on, and the grid.
 Grid grid_of(const WeightType& type, const WeightSlot& slot) {
   return slot.role == Role::kernel ? type.grid : Grid::real;
 }
+WeightGrid levels_of(const WeightType& type, const WeightSlot& slot) {
+  return slot.role == Role::kernel ? kernel_grid(type, slot.shape) : WeightGrid{};
+}
 
 bool is_packed(Grid grid) { return grid == Grid::sign || grid == Grid::bit; }
-
-bool on_grid(Grid grid, float value) {
-  switch (grid) {
-    case Grid::sign: return value == -1 || value == 1;
-    case Grid::bit: return value == 0 || value == 1;
-    case Grid::ternary: return value == -1 || value == 0 || value == 1;
-    case Grid::real:
-    case Grid::quantized: return true;
-  }
-  return true;
-}
-
-const char* values_of(Grid grid) {
-  if (grid == Grid::sign) return "-1 or 1";
-  return grid == Grid::bit ? "0 or 1" : "-1, 0 or 1";
-}
 
 // The metadata's note on a packed array.
 std::string packed_note(Grid grid, const Shape& shape) {
@@ -125,15 +113,16 @@ std::vector<float> unpacked(Reading& reading, const SafeArray& array, Grid grid,
 }
 
 // Returns what is wrong with the first wrong value, or "".
-std::string wrong_value(const std::vector<float>& values, Grid grid) {
+std::string wrong_value(const std::vector<float>& values, const WeightGrid& grid) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) return fmt::format(": value {} is {}, must be finite", i, values[i]);
-    if (!on_grid(grid, values[i])) return fmt::format(": value {} is {}, must be {}", i, values[i], values_of(grid));
+    if (!grid.holds(values[i])) return fmt::format(": value {} is {}, must be {}", i, values[i], to_text(grid));
   }
   return "";
 }
 
-std::vector<float> plain_values(Reading& reading, const SafeArray& array, const WeightSlot& slot, Grid grid) {
+std::vector<float> plain_values(Reading& reading, const SafeArray& array, const WeightSlot& slot,
+                                const WeightGrid& grid) {
   if (array.shape != slot.shape) {
     reading.add("shape", array.name, fmt::format(": file {}, model {}", to_text(array.shape), to_text(slot.shape)));
     return {};
@@ -168,7 +157,7 @@ const SafeArray* take(Reading& reading, const std::string& name) {
 
 // The array `name` from its values and their places.
 std::vector<float> sparse_values(Reading& reading, const std::string& name, const std::string& note,
-                                 const WeightSlot& slot, Grid grid) {
+                                 const WeightSlot& slot, const WeightType& type) {
   const bool bitmap = note == sparse_note(SparsePlaces::bitmap, slot.shape);
   if (!bitmap && note != sparse_note(SparsePlaces::indices, slot.shape)) {
     reading.add("shape", name, fmt::format(": file {}, model {}", printable(note), to_text(slot.shape)));
@@ -182,20 +171,22 @@ std::vector<float> sparse_values(Reading& reading, const std::string& name, cons
         fmt::format(": '{}' needs F32 values and {} beside them", note, bitmap ? "a U8 bitmap" : "U32 indices"));
     return {};
   }
-  const std::vector<float> kept = plain_values(reading, *values, {"values", slot.role, values->shape}, Grid::real);
+  const std::vector<float> kept = plain_values(reading, *values, {"values", slot.role, values->shape}, WeightGrid{});
   std::vector<float> all(size_of(slot));
   if (static_cast<std::int64_t>(kept.size()) != values->shape.front()) return {};  // its type was no float: told
   std::string wrong = expand_sparse(bitmap ? SparsePlaces::bitmap : SparsePlaces::indices, places->bytes, kept, all);
   if (!wrong.empty()) wrong.insert(0, ": ");
-  else wrong = wrong_value(all, grid);
+  else wrong = wrong_value(all, levels_of(type, slot));
   if (!wrong.empty()) reading.add("value", name, wrong);
   return all;
 }
 
-std::vector<float> read_array(Reading& reading, const SafeArray& array, const WeightSlot& slot, Grid grid) {
+std::vector<float> read_array(Reading& reading, const SafeArray& array, const WeightSlot& slot,
+                              const WeightType& type) {
+  const Grid grid = grid_of(type, slot);
   const auto note = reading.file.metadata.find(array.name);
   const bool packed = note != reading.file.metadata.end() && note->second.starts_with("binary ");
-  if (!packed) return plain_values(reading, array, slot, grid);
+  if (!packed) return plain_values(reading, array, slot, levels_of(type, slot));
   const std::string wanted = is_packed(grid) ? packed_note(grid, slot.shape) : "real " + to_text(slot.shape);
   if (note->second == wanted) return unpacked(reading, array, grid, size_of(slot));
   reading.add("type", array.name, fmt::format(": file {}, model {}", printable(note->second), wanted));
@@ -242,15 +233,14 @@ Weights parse(ByteSpan file, const MappedFile* mapping, const std::string& path,
     weights[n].type = node.weight_type;
     for (const WeightSlot& slot : node.weights) {
       const std::string name = array_name(node, slot);
-      const Grid grid = grid_of(node.weight_type, slot);
       const auto note = contents.metadata.find(name);
       if (note != contents.metadata.end() && note->second.starts_with("sparse ")) {
-        weights[n].arrays.push_back(sparse_values(reading, name, note->second, slot, grid));
+        weights[n].arrays.push_back(sparse_values(reading, name, note->second, slot, node.weight_type));
         continue;
       }
       const SafeArray* array = take(reading, name);
       if (array == nullptr) missing.emplace_back(name, to_text(slot.shape));
-      else weights[n].arrays.push_back(read_array(reading, *array, slot, grid));
+      else weights[n].arrays.push_back(read_array(reading, *array, slot, node.weight_type));
     }
   }
   for (const auto& [name, shape] : missing)
@@ -311,7 +301,7 @@ Pieces file_pieces(const Graph& graph, const Weights& weights, const std::map<st
       const std::vector<float>& values = weights[n].arrays[a];
       assert(values.size() == size_of(slot));
       const std::string name = array_name(graph.nodes[n], slot);
-      const std::string wrong = wrong_value(values, grid);
+      const std::string wrong = wrong_value(values, levels_of(graph.nodes[n].weight_type, slot));
       if (!wrong.empty()) throw RunError(fmt::format("{}: cannot write {}{}", path, name, wrong));
       add_array(pieces, name, slot, grid, values);
     }

@@ -87,10 +87,6 @@ void refuse_unrunnable(const Model& model, const std::string& command) {
   const ModelSpec& spec = model.reading.spec;
   if (!spec.has_network) throw UserError(fmt::format("{} has no network: there is nothing to {}", spec.file, command));
   refuse_not_run_yet(spec, command);
-  for (const Node& node : model.graph.nodes)
-    if (node.weight_type.grid == WeightType::Grid::quantized)
-      throw UserError(fmt::format("{}:{}:{}: layer '{}': `cleave {}` cannot compute with quantized weights yet",
-                                  node.pos.file, node.pos.line, node.pos.col, node.name, command));
 }
 
 }  // namespace cleave

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,11 @@ struct ChainOptions {
   std::int64_t annealed_steps = 0;
   std::int64_t warm_up = 0;  // steps in which scales adapt, where a proposal says so
 };
+
+// Returns what λ is divided by in a step.
+double temperature(const ChainOptions& options, std::int64_t step);
+// Throws UserError when λ times this finite loss is not a number a chain can use at the coldest temperature.
+void check_lambda(const ChainOptions& options, double loss);
 
 // Counts of steps since the chain began.
 struct ChainCounts {
@@ -54,14 +60,16 @@ class Chain {
   // Throws UserError when a law of the module cannot be run, it has no weights or its head is too large.
   Chain(const Graph& graph, ModuleId module, const LikelihoodDef& likelihood, const ChainOptions& options);
 
-  // Moves the chain to another batch. `batch` and `weights` must outlive the steps on it.
+  // Moves the chain to another batch. `batch` and `weights` must outlive the steps on it. Throws as check_lambda.
   void set_batch(const BlockBatch& batch, Weights& weights);
   // Does `count` steps, or fewer: `enough`, if any, is asked after each. Calls `trace`, if any, after every
   // `trace_every`-th step of the chain.
   void run(std::int64_t count, const std::function<void(const TraceRow&)>& trace = {}, std::int64_t trace_every = 1,
            const std::function<bool()>& enough = {});
-  // Goes on where another chain stood between two batches; its weights and a batch come with the next set_batch.
-  void restore(const ChainCounts& counts, std::int64_t batches, std::int64_t accepted_since_refresh);
+  // Goes on where another chain stood between two batches; its weights and a batch come with the next set_batch. False:
+  // the scales are those of another module, and nothing was changed.
+  bool restore(const ChainCounts& counts, std::int64_t batches, std::int64_t accepted_since_refresh,
+               std::span<const double> scales);
 
   const ChainCounts& counts() const { return counts_; }
   std::int64_t batches() const { return batches_; }
@@ -70,6 +78,8 @@ class Chain {
   double loss() const;
   // log π of the module's weights, in nats, kept up to date step by step.
   double log_prior() const { return log_prior_; }
+  // Of the proposals that adapt, as `restore` takes them.
+  std::vector<double> scales() const { return scales_of(plans_); }
   const ModuleState& state() const { return state_; }
   const std::vector<LayerPlan>& plans() const { return plans_; }
 

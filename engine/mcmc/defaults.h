@@ -14,6 +14,9 @@ inline constexpr const char* kProposalScale = "0.02";
 inline constexpr std::int64_t kSelectedWeights = 1;
 inline constexpr std::int64_t kFlipCount = 1;
 
+// The walk of quantized weights, in units of the grid's last level: that of real ones at a fan in of 784.
+inline constexpr double kQuantizedWalk = 0.1;
+
 // λ per image: the default for `reduce: sum`; for `mean` it is multiplied by the batch size, which is the same target.
 inline constexpr double kLambdaPerImage = 100;
 inline constexpr std::int64_t kBatch = 8192;

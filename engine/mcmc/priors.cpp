@@ -10,12 +10,11 @@
 #include "engine/mcmc/defaults.h"
 #include "engine/mcmc/draws.h"
 #include "engine/mcmc/law_rows.h"
+#include "engine/mcmc/spike_priors.h"
 
 namespace cleave {
 
 namespace {
-
-using Grid = WeightType::Grid;
 
 constexpr double kSmallest = 1e-30;
 constexpr double kLogTwoPi = 1.83787706640934548356;
@@ -43,26 +42,22 @@ constexpr FieldDef kBernoulliFields[] = {{.name = "p",
                                           .fallback = "0.5",
                                           .min = 0,
                                           .max = 1}};
-constexpr FieldDef kSpikeFields[] = {
-    {.name = "p", .kind = Kind::real, .doc = "probability of the slab", .required = true, .min = 0, .max = 1},
-    {.name = "slab", .kind = Kind::law, .doc = "law of weights that are not zero", .catalog = "priors"}};
-constexpr FieldDef kBlockSpikeFields[] = {
-    kSpikeFields[0],
-    {.name = "block", .kind = Kind::integer, .doc = "weights that are zero together", .required = true, .min = 1},
-    kSpikeFields[1]};
 
-double normal_shape(const Params& params, std::span<const float> weights) {
-  const double inverse = 1.0 / params.real("scale");
+double normal_shape(const PriorLaw& law, std::span<const float> weights) {
+  const double inverse = 1.0 / law.params.real("scale");
   double sum = 0;
   for (const float w : weights) sum -= 0.5 * (w * inverse) * (w * inverse);
   return sum;
 }
 double normal_constant(const Params& params) { return -std::log(params.real("scale")) - 0.5 * kLogTwoPi; }
-double normal_draw(const Params& params, Grid, Rng& rng) { return params.real("scale") * rng.normal(); }
+void normal_draw(const PriorLaw& law, std::span<float> weights, Rng& rng) {
+  const double scale = law.params.real("scale");
+  for (float& w : weights) w = static_cast<float>(scale * rng.normal());
+}
 
-double student_shape(const Params& params, std::span<const float> weights) {
-  const double inverse = 1.0 / params.real("scale");
-  const double df = params.real("df");
+double student_shape(const PriorLaw& law, std::span<const float> weights) {
+  const double inverse = 1.0 / law.params.real("scale");
+  const double df = law.params.real("df");
   double sum = 0;
   for (const float w : weights) sum -= 0.5 * (df + 1) * std::log1p((w * inverse) * (w * inverse) / df);
   return sum;
@@ -72,56 +67,58 @@ double student_constant(const Params& params) {
   return boost::math::lgamma(0.5 * (df + 1)) - boost::math::lgamma(0.5 * df) - 0.5 * std::log(df * std::numbers::pi) -
          std::log(params.real("scale"));
 }
-double student_draw(const Params& params, Grid, Rng& rng) {
-  return params.real("scale") * draw_student(rng, params.real("df"));
+void student_draw(const PriorLaw& law, std::span<float> weights, Rng& rng) {
+  const double scale = law.params.real("scale");
+  const double df = law.params.real("df");
+  for (float& w : weights) w = static_cast<float>(scale * draw_student(rng, df));
 }
 
-double laplace_shape(const Params& params, std::span<const float> weights) {
+double laplace_shape(const PriorLaw& law, std::span<const float> weights) {
   double sum = 0;
   for (const float w : weights) sum -= std::abs(static_cast<double>(w));
-  return sum / params.real("scale");
+  return sum / law.params.real("scale");
 }
 double laplace_constant(const Params& params) { return -std::log(2.0 * params.real("scale")); }
-double laplace_draw(const Params& params, Grid, Rng& rng) { return params.real("scale") * draw_laplace(rng); }
+void laplace_draw(const PriorLaw& law, std::span<float> weights, Rng& rng) {
+  const double scale = law.params.real("scale");
+  for (float& w : weights) w = static_cast<float>(scale * draw_laplace(rng));
+}
 
-double uniform_shape(const Params& params, std::span<const float> weights) {
-  const double low = params.real("low");
-  const double high = params.real("high");
+double uniform_shape(const PriorLaw& law, std::span<const float> weights) {
+  const double low = law.params.real("low");
+  const double high = law.params.real("high");
   for (const float w : weights)
     if (!(w >= low && w <= high)) return -std::numeric_limits<double>::infinity();
   return 0;
 }
 double uniform_constant(const Params& params) { return -std::log(params.real("high") - params.real("low")); }
-double uniform_draw(const Params& params, Grid, Rng& rng) {
-  return params.real("low") + (params.real("high") - params.real("low")) * rng.uniform();
+void uniform_draw(const PriorLaw& law, std::span<float> weights, Rng& rng) {
+  const double low = law.params.real("low");
+  const double high = law.params.real("high");
+  for (float& w : weights) w = static_cast<float>(low + (high - low) * rng.uniform());
 }
 std::string uniform_check(const Params& params) {
   if (params.real("low") < params.real("high")) return "";
   return fmt::format("low ({}) must be below high ({})", params.real("low"), params.real("high"));
 }
 
-double lower_value(Grid grid) { return grid == Grid::sign ? -1.0 : 0.0; }
-
 // The upper value is +1 on both grids.
-double bernoulli_shape(const Params& params, std::span<const float> weights) {
-  const double p = params.real("p");
+double bernoulli_shape(const PriorLaw& law, std::span<const float> weights) {
+  const double p = law.params.real("p");
   std::int64_t upper = 0;
   for (const float w : weights) upper += w > 0 ? 1 : 0;
   const auto lower = static_cast<std::int64_t>(weights.size()) - upper;
   return (upper == 0 ? 0.0 : static_cast<double>(upper) * std::log(p)) +
          (lower == 0 ? 0.0 : static_cast<double>(lower) * std::log1p(-p));
 }
-double bernoulli_draw(const Params& params, Grid grid, Rng& rng) {
-  return rng.uniform() < params.real("p") ? 1.0 : lower_value(grid);
-}
 
-double flat_shape(const Params&, std::span<const float>) { return 0; }
-double no_constant(const Params&) { return 0; }
+double flat_shape(const PriorLaw&, std::span<const float>) { return 0; }
 
 constexpr PriorDef kPriors[] = {
     {.name = "normal",
      .doc = "normal around zero",
      .fields = kNormalFields,
+     .on_levels = true,
      .shorthand = "scale",
      .log_shape = normal_shape,
      .log_constant = normal_constant,
@@ -129,12 +126,14 @@ constexpr PriorDef kPriors[] = {
     {.name = "student_t",
      .doc = "Student t around zero: heavy tails; density proportional to (1 + (w/scale)^2/df)^(-(df+1)/2)",
      .fields = kStudentFields,
+     .on_levels = true,
      .log_shape = student_shape,
      .log_constant = student_constant,
      .draw = student_draw},
     {.name = "laplace",
      .doc = "double exponential around zero: density proportional to exp(-|w|/scale)",
      .fields = kNormalFields,
+     .on_levels = true,
      .shorthand = "scale",
      .log_shape = laplace_shape,
      .log_constant = laplace_constant,
@@ -142,6 +141,7 @@ constexpr PriorDef kPriors[] = {
     {.name = "uniform",
      .doc = "every weight between two bounds alike",
      .fields = kUniformFields,
+     .on_levels = true,
      .log_shape = uniform_shape,
      .log_constant = uniform_constant,
      .draw = uniform_draw,
@@ -150,19 +150,30 @@ constexpr PriorDef kPriors[] = {
      .doc = "for weights of two values: the upper one with probability p",
      .fields = kBernoulliFields,
      .on_reals = false,
-     .on_grids = true,
+     .on_binary = true,
      .shorthand = "p",
-     .log_shape = bernoulli_shape,
-     .log_constant = no_constant,
-     .draw = bernoulli_draw},
+     .log_shape = bernoulli_shape},
     {.name = "flat",
-     .doc = "no preference; improper on real weights",
+     .doc = "no preference: every value of a grid alike; improper on real weights",
      .fields = {},
-     .on_grids = true,
-     .log_shape = flat_shape,
-     .log_constant = no_constant},
-    {.name = "spike_slab", .doc = "zero, or with probability p drawn from the slab", .fields = kSpikeFields},
-    {.name = "block_spike_slab", .doc = "spike and slab for blocks of weights", .fields = kBlockSpikeFields},
+     .on_binary = true,
+     .on_levels = true,
+     .log_shape = flat_shape},
+    {.name = "spike_slab",
+     .doc = "exactly zero, or with probability p drawn from the slab",
+     .fields = kSpikeFields,
+     .on_levels = true,
+     .shorthand = "p",
+     .log_shape = spike_shape,
+     .draw = spike_draw,
+     .spike_and_slab = true},
+    {.name = "block_spike_slab",
+     .doc = "spike and slab for blocks of weights that are zero together",
+     .fields = kBlockSpikeFields,
+     .log_shape = block_spike_shape,
+     .draw = spike_draw,
+     .spike_and_slab = true,
+     .block = spike_block},
 };
 
 }  // namespace
@@ -170,10 +181,5 @@ constexpr PriorDef kPriors[] = {
 std::span<const PriorDef> prior_catalog() { return kPriors; }
 
 std::vector<LawDef> prior_laws() { return law_rows(prior_catalog()); }
-
-double log_density(const PriorDef& prior, const Params& params, double weight) {
-  const auto value = static_cast<float>(weight);
-  return prior.log_shape(params, {&value, 1}) + prior.log_constant(params);
-}
 
 }  // namespace cleave

@@ -1,4 +1,8 @@
-// Proposals: rules that suggest new values for the selected weights, a catalog.
+// Proposals: rules that suggest new values for the selected weights, a catalog. A suggestion that changes nothing is a
+// step, too.
+//
+// Random walks on ternary and quantized weights go as many levels as the step is long, rounded; a weight that would go
+// beyond the last level stays. Both are symmetric.
 #pragma once
 
 #include <span>
@@ -14,11 +18,11 @@ namespace cleave {
 
 struct ProposalArgs {
   const Params& params;
-  WeightType::Grid grid;
-  const PriorDef& prior;  // of the same weights
-  const Params& prior_params;
+  const PriorLaw& prior;              // of the same weights; knows their grid
   std::span<const float> old_values;  // of the selected weights
   std::span<float> new_values;        // as many; the old values on entry
+  // Where blocks of weights that are zero together end, ascending, the last one at the end; empty: each for itself.
+  std::span<const std::size_t> block_ends = {};
 };
 
 struct ProposalDef {
@@ -26,12 +30,17 @@ struct ProposalDef {
   const char* doc;  // one line
   std::span<const FieldDef> fields;
   bool on_reals = true;
-  bool on_grids = false;  // of two values
+  bool on_binary = false;  // of two values
+  bool on_levels = false;  // ternary and quantized
   const char* shorthand = nullptr;
 
   // Writes new values and returns log q(old|new) - log q(new|old).
   double (*propose)(const ProposalArgs& args, Rng& rng) = nullptr;
   bool needs_prior_draws = false;  // cannot work with an improper prior
+  // Real weights under a spike and slab: whether it takes weights to zero and back, and whether it is for them alone.
+  bool on_spikes = false;
+  bool spikes_only = false;
+  const char* width = nullptr;  // the parameter that says how far a random walk goes
 
   bool runs() const { return propose != nullptr; }
 };
@@ -41,5 +50,14 @@ std::span<const ProposalDef> proposal_catalog();
 std::vector<LawDef> proposal_laws();
 // The random walk of per-filter scales, w' = w·exp(scale·z): positive scales stay positive. Not in the language.
 const ProposalDef& scale_walk();
+
+// Returns the number of blocks of the selection, and block `b` of its values.
+std::size_t block_count(const ProposalArgs& args);
+template <class Value>
+std::span<Value> block_at(const ProposalArgs& args, std::span<Value> values, std::size_t b) {
+  if (args.block_ends.empty()) return values.subspan(b, 1);
+  const std::size_t begin = b == 0 ? 0 : args.block_ends[b - 1];
+  return values.subspan(begin, args.block_ends[b] - begin);
+}
 
 }  // namespace cleave

@@ -18,6 +18,10 @@ std::int64_t size_of(const SelectArgs& args, std::int32_t array) {
   return element_count(args.slots[static_cast<std::size_t>(array)].shape);
 }
 
+std::int64_t filters_of(const SelectArgs& args) {
+  return args.slots[static_cast<std::size_t>(args.arrays.front())].shape.front();
+}
+
 // Returns weight number `n` of all the arrays put end to end.
 WeightRef weight_at(const SelectArgs& args, std::int64_t n) {
   for (const std::int32_t array : args.arrays) {
@@ -28,7 +32,7 @@ WeightRef weight_at(const SelectArgs& args, std::int64_t n) {
 }
 
 std::vector<WeightRef> one_filter(const SelectArgs& args, Rng& rng) {
-  const std::int64_t filters = args.slots[static_cast<std::size_t>(args.arrays.front())].shape.front();
+  const std::int64_t filters = filters_of(args);
   const std::int64_t filter = rng.below(filters);
   std::vector<WeightRef> picked;
   for (const std::int32_t array : args.arrays) {
@@ -67,6 +71,29 @@ std::vector<WeightRef> uniform(const SelectArgs& args, Rng& rng) {
   return picked;
 }
 
+// The matrix has a row for each filter; its columns are those of all arrays side by side, so biases come last. The
+// block's corner is drawn from all places where block and matrix overlap, and what lies outside is left off: so every
+// weight is picked with the same chance.
+std::vector<WeightRef> block(const SelectArgs& args, Rng& rng) {
+  const std::int64_t filters = filters_of(args);
+  std::int64_t columns = 0;
+  for (const std::int32_t array : args.arrays) columns += size_of(args, array) / filters;
+  const std::int64_t rows = std::min(args.params.integer("rows", 1), filters);
+  const std::int64_t cols = std::min(args.params.integer("cols", 1), columns);
+  const std::int64_t top = rng.below(filters + rows - 1) - (rows - 1);
+  const std::int64_t left = rng.below(columns + cols - 1) - (cols - 1);
+  std::vector<WeightRef> picked;
+  std::int64_t first = 0;  // column of the array
+  for (const std::int32_t array : args.arrays) {
+    const std::int64_t width = size_of(args, array) / filters;
+    for (std::int64_t r = std::max<std::int64_t>(top, 0); r < std::min(top + rows, filters); ++r)
+      for (std::int64_t c = std::max(left, first); c < std::min(left + cols, first + width); ++c)
+        picked.push_back({array, r * width + c - first});
+    first += width;
+  }
+  return picked;
+}
+
 constexpr SelectorDef kSelectors[] = {
     {.name = "one_filter", .doc = "all weights of one filter, with its bias", .fields = {}, .select = one_filter},
     {.name = "one_unit", .doc = "all weights of one unit, with its bias", .fields = {}, .select = one_filter},
@@ -76,7 +103,10 @@ constexpr SelectorDef kSelectors[] = {
      .shorthand = "count",
      .select = uniform},
     {.name = "layer", .doc = "all weights of the layer", .fields = {}, .select = layer},
-    {.name = "block", .doc = "a contiguous block of the weight matrix", .fields = kBlockFields},
+    {.name = "block",
+     .doc = "a block of the matrix of filters and their weights, biases last; cut off at the edges",
+     .fields = kBlockFields,
+     .select = block},
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <cassert>
 #include <cmath>
 
+#include "engine/mcmc/weight_blocks.h"
+
 namespace cleave {
 
 namespace {
@@ -47,18 +49,21 @@ Suggestion suggest(const std::vector<LayerPlan>& plans, const StepRule& rule, co
   Suggestion suggestion;
   const LayerPlan& plan = pick_layer(plans, rule, rng);
   suggestion.layer = &plan;
-  const WeightGroup& group =
-      plan.groups[pick(plan.groups.size(), rng, [&](std::size_t g) { return plan.groups[g].share; })];
-  const std::vector<WeightRef> refs =
-      group.selector->select({group.selector_params, graph.node(plan.node).weights, group.arrays}, rng);
+  suggestion.group = pick(plan.groups.size(), rng, [&](std::size_t g) { return plan.groups[g].share; });
+  const WeightGroup& group = plan.groups[suggestion.group];
+  const std::vector<WeightSlot>& slots = graph.node(plan.node).weights;
+  const auto [refs, ends] = whole_blocks(group.selector->select({group.selector_params, slots, group.arrays}, rng),
+                                         slots, block_of(group.prior));
   const LayerWeights& layer = weights[index_of(plan.node)];
   std::vector<float> old_values;
   old_values.reserve(refs.size());
   for (const WeightRef& ref : refs)
     old_values.push_back(layer.arrays[static_cast<std::size_t>(ref.array)][static_cast<std::size_t>(ref.index)]);
   std::vector<float> new_values = old_values;
-  suggestion.log_q_ratio = group.proposal->propose(
-      {group.proposal_params, group.grid, *group.prior, group.prior_params, old_values, new_values}, rng);
+  suggestion.log_q_ratio =
+      group.proposal->propose({group.proposal_params, group.prior, old_values, new_values, ends}, rng);
+  if (!ends.empty())  // the prior of a block is that of all its weights
+    suggestion.log_prior_change = group_log_shape(group, new_values, ends) - group_log_shape(group, old_values, ends);
   std::size_t changed = 0;
   for (std::size_t i = 0; i < refs.size(); ++i) {
     if (new_values[i] == old_values[i]) continue;
@@ -66,8 +71,9 @@ Suggestion suggest(const std::vector<LayerPlan>& plans, const StepRule& rule, co
     old_values[changed] = old_values[i];
     new_values[changed++] = new_values[i];
   }
-  suggestion.log_prior_change =
-      group_log_shape(group, {new_values.data(), changed}) - group_log_shape(group, {old_values.data(), changed});
+  if (ends.empty())
+    suggestion.log_prior_change =
+        group_log_shape(group, {new_values.data(), changed}) - group_log_shape(group, {old_values.data(), changed});
   return suggestion;
 }
 
@@ -78,6 +84,8 @@ StepResult metropolis_step(ModuleState& state, const std::vector<LayerPlan>& pla
   StepResult result;
   result.layer = suggestion.layer->node;
   result.part = suggestion.layer->part;
+  result.plan = static_cast<std::size_t>(suggestion.layer - plans.data());
+  result.group = suggestion.group;
   const double proposed = state.propose(result.layer, suggestion.moves);
   result.log_ratio =
       log_acceptance_ratio(rule.lambda, proposed - state.loss(), suggestion.log_prior_change, suggestion.log_q_ratio);

@@ -25,6 +25,7 @@ struct StepRule {
 // What one step did.
 struct StepResult {
   NodeId layer = NodeId::none;
+  std::size_t plan = 0, group = 0;  // which of the plans, and of its groups
   Part part = Part::body;
   bool accepted = false;
   bool finite = true;    // false: the ratio or the loss was not a number, hence rejected
@@ -35,6 +36,7 @@ struct StepResult {
 // A suggestion, before it is evaluated.
 struct Suggestion {
   const LayerPlan* layer = nullptr;
+  std::size_t group = 0;    // of the layer's
   std::vector<Move> moves;  // weights that really change, ascending
   double log_prior_change = 0;
   double log_q_ratio = 0;  // log q(old|new) - log q(new|old)

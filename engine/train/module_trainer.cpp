@@ -155,6 +155,7 @@ ModuleCheckpoint ModuleTrainer::save(std::int64_t next) const {
                               .batches = s.chain.batches(),
                               .accepted_since_refresh = s.chain.accepted_since_refresh(),
                               .loss = s.loss,
+                              .scales = s.chain.scales(),
                               .draws = s.kept.draws()};
   for (const NodeId node : layers_of(s.graph, s.module)) checkpoint.weights.push_back(s.weights[index_of(node)]);
   return checkpoint;
@@ -163,10 +164,10 @@ ModuleCheckpoint ModuleTrainer::save(std::int64_t next) const {
 void ModuleTrainer::restore(const ModuleCheckpoint& checkpoint) {
   State& s = *state_;
   restore_weights(checkpoint, s.graph, s.module, s.weights);
-  s.chain.restore(checkpoint.counts, checkpoint.batches, checkpoint.accepted_since_refresh);
-  s.kept.restore(checkpoint.draws);
-  s.next = checkpoint.next;
-  s.loss = checkpoint.loss;
+  .scales = s.chain.scales(), .draws = s.kept.draws()
+};
+s.next = checkpoint.next;
+s.loss = checkpoint.loss;
 }
 
 }  // namespace cleave

@@ -47,7 +47,7 @@ struct ModuleCheckpoint {
   ChainCounts counts;
   std::int64_t batches = 0, accepted_since_refresh = 0;
   double loss = 0;                   // reduced, on its last batch
-  std::vector<double> scales = {};   // of the proposals that adapt, in the order of the plans' groups
+  std::vector<double> scales = {};   // of the proposals that adapt, see scales_of
   std::vector<Draw> draws = {};      // kept so far, the newest, ascending
   std::vector<float> momentum = {};  // of sgd: of all trained weights in order, else empty
 
@@ -90,6 +90,7 @@ class ModuleTrainer {
   // The number behind the highest one learnt, or restored.
   std::int64_t next() const;
   ModuleCheckpoint save(std::int64_t next) const;
+  // Throws RunError for another model's.
   void restore(const ModuleCheckpoint& checkpoint);
 
  private:

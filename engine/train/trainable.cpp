@@ -19,6 +19,10 @@ void check_settings(const Graph& graph, const TrainOptions& options) {
     throw UserError(fmt::format("reduce must be sum or mean, not '{}'", options.reduce));
   if (options.batch < 1 || options.epochs < 0 || options.steps < 0 || options.threads < 1 || options.trace_every < 1)
     throw UserError("training needs batch, threads and trace_every of at least 1, epochs and steps of at least 0");
+  check_lambda({.lambda = options.lambda,
+                .start_temperature = options.start_temperature,
+                .end_temperature = options.end_temperature},
+               1);
   if (!(options.lambda >= 0)) throw UserError("lambda must not be negative");
 }
 
@@ -50,7 +54,9 @@ void check_trainable(const Graph& graph, const Weights& weights, const TrainOpti
 void check_module_trainable(const Graph& graph, ModuleId module, const Weights& weights, const TrainOptions& options) {
   check_settings(graph, options);
   check_head(graph, graph.module(module));
-  check_start(plan_module(graph, module), graph, weights);
+  const std::vector<LayerPlan> plans = plan_module(graph, module);
+  check_warm_up(plans, graph, options.warm_up);
+  check_start(plans, graph, weights);
 }
 
 void check_labels(const Graph& graph, ModuleId module, std::span<const std::int32_t> labels) {

@@ -26,7 +26,7 @@ class Refusals(CliTest):
         self.cleave("eval", self.moons, "--set", "placement={mode: auto, objective: throughput}")
 
     def test_training_refuses_what_it_cannot_do(self):
-        for setting in ["algorithm=sgd", "warm_up=5", "chains=2", "temperature={start: 2, end: 1}"]:
+        for setting in ["algorithm=sgd", "chains=2"]:
             self.refused("train", "training." + setting)
         self.refused("train", "network.modules.0.body.1={dropout: {probability: 0.5}}", "dropout")
         self.refused("train", "network.modules.0.body.1=batch_norm", "batch_norm")
@@ -34,7 +34,6 @@ class Refusals(CliTest):
     def test_inference_refuses_what_it_cannot_do(self):
         for command in ["run", "eval"]:
             self.refused(command, "inference.rate=20/s")
-            self.refused(command, "network.weights={quantized: {bits: 8}}", "quantized")
 
     def test_what_a_preset_brings_in_vain_is_said(self):
         text = self.read("moons.yaml").replace("training: {epochs: 2, batch: 500, iterations: {max: 1500}}",

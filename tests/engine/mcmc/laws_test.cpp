@@ -24,6 +24,8 @@ std::string refusal(const WeightType& type, const LearningRule& rule) {
   return "";
 }
 
+WeightType signs() { return {.grid = WeightType::Grid::sign, .bits = 1}; }
+
 std::vector<WeightSlot> slots() {
   return {{"weight", Role::kernel, {4, 3}, 0}, {"scale", Role::scale, {4}, 1}, {"bias", Role::bias, {4}, 0}};
 }
@@ -32,6 +34,8 @@ TEST(Selectors, ReturnDistinctWeightsInOrder) {
   const std::vector<std::int32_t> arrays = {0, 2};
   Params params;
   params.set("count", std::int64_t{7});
+  params.set("rows", std::int64_t{3});
+  params.set("cols", std::int64_t{2});
   for (const SelectorDef& def : selector_catalog())
     for (std::uint64_t i = 0; def.runs() && i < 200; ++i) {
       Rng rng(1, kTestStream, i);
@@ -74,14 +78,14 @@ TEST(Selectors, UniformOfMoreThanAllTakesAll) {
 
 TEST(Proposals, FlipTurnsExactlyCountWeights) {
   const ProposalDef& flip = *find(proposal_catalog(), "flip");
-  const PriorDef& prior = *find(prior_catalog(), "bernoulli");
+  const PriorLaw prior = make_prior(*find(prior_catalog(), "bernoulli"), {}, kernel_grid(signs(), {1}));
   Params params;
   params.set("count", std::int64_t{3});
   const std::vector<float> old_values = {1, -1, 1, 1, -1, -1, 1, -1};
   for (std::uint64_t i = 0; i < 100; ++i) {
     Rng rng(1, kTestStream, i);
     std::vector<float> values = old_values;
-    EXPECT_EQ(flip.propose({params, WeightType::Grid::sign, prior, {}, old_values, values}, rng), 0.0);
+    EXPECT_EQ(flip.propose({params, prior, old_values, values}, rng), 0.0);
     int flipped = 0;
     for (std::size_t k = 0; k < values.size(); ++k) flipped += values[k] == -old_values[k] ? 1 : 0;
     EXPECT_EQ(flipped, 3);
@@ -99,7 +103,7 @@ TEST(LayerPlan, ARealLayerThatStatesNothingIsOneGroupUnderTheDefaults) {
   const LayerPlan plan = plan_layer(layer_graph({3}, {{{}, {{"dense", 2}}}}), NodeId{1});
   ASSERT_EQ(plan.groups.size(), 1U);
   EXPECT_EQ(plan.groups[0].arrays, (std::vector<std::int32_t>{0, 1}));
-  EXPECT_STREQ(plan.groups[0].prior->name, "normal");
+  EXPECT_STREQ(plan.groups[0].prior.def->name, "normal");
   EXPECT_STREQ(plan.groups[0].proposal->name, "normal");
   EXPECT_GT(plan.groups[0].proposal_params.real("scale"), 0);
 }
@@ -108,11 +112,11 @@ TEST(LayerPlan, ABinaryLayerFlipsItsKernelAndWalksItsScaleAndBias) {
   const LearningRule rule{law("student_t", "scale", 0.2), {}, {}};
   const LayerPlan plan = plan_layer(layer_graph({3}, {{{}, {{"dense", 2, binary_scaled(), rule}}}}), NodeId{1});
   ASSERT_EQ(plan.groups.size(), 3U);
-  EXPECT_STREQ(plan.groups[0].prior->name, "bernoulli");
+  EXPECT_STREQ(plan.groups[0].prior.def->name, "bernoulli");
   EXPECT_STREQ(plan.groups[0].proposal->name, "flip");
   EXPECT_TRUE(plan.groups[1].positive);
   EXPECT_EQ(plan.groups[1].proposal, &scale_walk());
-  EXPECT_STREQ(plan.groups[2].prior->name, "student_t");
+  EXPECT_STREQ(plan.groups[2].prior.def->name, "student_t");
 }
 
 TEST(LayerPlan, EveryWeightThatCountsIsProposed) {
@@ -149,18 +153,9 @@ TEST(LayerPlan, WeightsThatStartOutsideTheirPriorAreRefused) {
 
 TEST(LayerPlan, LawsForTwoValuesAreRefusedOnRealWeights) {
   EXPECT_EQ(refusal({}, {law("bernoulli", "p", 0.5), {}, {}}),
-            "layer 'dense_1': the prior 'bernoulli' is for weights of two values, these are real");
+            "layer 'dense_1': the prior 'bernoulli' is for binary weights, these are real");
   EXPECT_EQ(refusal({}, {{}, {"flip", {}}, {}}),
-            "layer 'dense_1': the proposal 'flip' is for weights of two values, these are real");
-}
-
-TEST(LayerPlan, WhatDoesNotRunYetIsRefusedByName) {
-  EXPECT_EQ(refusal({}, {law("spike_slab", "p", 0.1), {}, {}}),
-            "layer 'dense_1': the prior 'spike_slab' cannot be trained with yet");
-  EXPECT_EQ(refusal({}, {{}, law("normal", "adapt.target", 0.2), {}}),
-            "layer 'dense_1': the proposal 'normal': 'adapt' cannot be trained with yet; state the scale");
-  EXPECT_EQ(refusal({.grid = WeightType::Grid::ternary, .bits = 2}, {}),
-            "layer 'dense_1': weights 'ternary' cannot be trained yet; real and binary ones can");
+            "layer 'dense_1': the proposal 'flip' is for binary weights, these are real");
 }
 
 TEST(LayerPlan, DrawingFromAnImproperPriorIsRefused) {

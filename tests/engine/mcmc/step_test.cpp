@@ -85,7 +85,7 @@ TEST(Step, TheLogPriorIsKeptUpToDate) {
   const double start = chain.log_prior();
   chain.run(5000);
   EXPECT_GT(std::abs(chain.log_prior() - start), 0.1);
-  EXPECT_NEAR(chain.log_prior(), log_prior(chain.plans(), weights), 1e-6);
+  EXPECT_NEAR(chain.log_prior(), log_prior(chain.plans(), graph, weights), 1e-6);
 }
 
 TEST(Step, PickSaysHowOftenBodyAndHeadAreProposed) {
@@ -128,8 +128,7 @@ TEST(Step, MeanAndSumAreTheSameChainWhenLambdaIsScaledByTheBatch) {
 // Does one step of the scale walk under a prior, without data.
 void walk_scale(const WeightGroup& group, float& scale, Rng& rng) {
   float next = scale;
-  const ProposalArgs args{
-      group.proposal_params, WeightType::Grid::real, *group.prior, group.prior_params, {&scale, 1}, {&next, 1}};
+  const ProposalArgs args{group.proposal_params, group.prior, {&scale, 1}, {&next, 1}};
   const double q_ratio = scale_walk().propose(args, rng);
   const double prior = group_log_shape(group, {&next, 1}) - group_log_shape(group, {&scale, 1});
   if (std::log(rng.uniform()) < log_acceptance_ratio(0, 0, prior, q_ratio)) scale = next;
@@ -139,8 +138,7 @@ void walk_scale(const WeightGroup& group, float& scale, Rng& rng) {
 TEST(Step, TheScaleWalkKeepsThePriorOfScales) {
   WeightGroup group;
   group.positive = true;
-  group.prior = find(prior_catalog(), "normal");
-  group.prior_params.set("scale", 1.0);
+  group.prior = make_prior(*find(prior_catalog(), "normal"), law("normal", "scale", 1.0).params);
   group.proposal_params.set("scale", 1.5);
   float scale = 1;
   double sum = 0;
