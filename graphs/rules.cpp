@@ -378,7 +378,17 @@ void check_devices(const DocNode& doc, const ModelSpec& spec, Diagnostics& found
   if (const DocNode* at = find_path(doc, "data.at")) check_known(*at, at->scalar, "device", spec.devices, found);
 }
 
+// Images stand side by side in whole vectors.
+void check_sgd(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) {
+  const DocNode* batch = find_path(doc, "training.sgd.batch");
+  if (batch == nullptr || !batch->value || spec.training.sgd_batch % kLaneMultiple == 0) return;
+  const std::int64_t near = (spec.training.sgd_batch + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple;
+  found.add(batch->pos, fmt::format("batch must be a multiple of {}", kLaneMultiple), fmt::format("write {}", near),
+            fmt::format("{}", near));
+}
+
 void check_training(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) {
+  check_sgd(doc, spec, found);
   const DocNode* pick = find_path(doc, "training.pick");
   if (pick == nullptr || pick->origin == "default") return;
   for (const char* key : {"body", "head"})

@@ -10,6 +10,7 @@
 #include "engine/mcmc/layer_plan.h"
 #include "engine/mcmc/likelihoods.h"
 #include "engine/train/hashed_bytes.h"
+#include "engine/train/sgd.h"
 #include "graphs/graph_text.h"
 #include "graphs/weights_file.h"
 #include "ops/core/file.h"
@@ -48,6 +49,10 @@ void refuse_untrainable(const Model& model) {
         fmt::format("{}: the network states no loss; write loss: {{cross_entropy: {{reduce: sum}}}}", spec.file));
   if (!loss->runs())
     throw UserError(fmt::format("{}: the loss '{}' cannot be trained with yet", spec.file, loss->name));
+  if (spec.training.algorithm == "sgd" && loss->gradient == nullptr) {
+    const SourcePos& pos = find_path(model.reading.doc, "network.loss")->pos;
+    throw UserError(fmt::format("{}:{}:{}: {}", pos.file, pos.line, pos.col, no_gradient_of(*loss)));
+  }
 }
 
 BufferOptions buffer_of(const TrainSpec& training) {
@@ -72,6 +77,8 @@ TrainOptions options_of(const Model& model, const CommonOptions& common) {
   options.stop_early = spec.training.stop_early;
   options.checkpoint_every_s = spec.training.checkpoint_every_s;
   options.algorithm = spec.training.algorithm;
+  options.sgd = {spec.training.learning_rate, spec.training.momentum, spec.training.sgd_batch};
+  if (options.algorithm == "sgd") options.lanes = sgd_lanes(options.sgd.batch);
   options.start_temperature = spec.training.temperature_start;
   options.end_temperature = spec.training.temperature_end;
   options.warm_up = spec.training.warm_up;
@@ -126,6 +133,8 @@ void finish_job(TrainJob& job, const CommonOptions& common) {
   read_data(job);
   check_batch(job);
   job.options.batch = images_per_batch(job);  // an epoch is cut into equal batches; a default λ of a mean depends on it
+  if (job.options.algorithm == "sgd" && job.spec().training.steps == 0)
+    job.options.steps = (job.options.batch + job.options.sgd.batch - 1) / job.options.sgd.batch;
   const auto steps = static_cast<double>(job.options.epochs * batches_per_epoch(job) * job.options.steps);
   job.options.annealed_steps = static_cast<std::int64_t>(job.spec().training.temperature_over * steps);
   job.options.data = data_words(job);
@@ -221,13 +230,6 @@ std::string lambda_line(const TrainJob& job) {
                      job.options.reduce, per_image, kind, mean ? "sum" : "mean", other_lambda(job));
 }
 
-std::string idle_settings(const TrainJob& job) {
-  if (job.options.mode == TrainMode::async || !job.spec().training.states_pace) return "";
-  return "in lockstep every module does all its steps on every batch: training.buffer and stop_early are not used; "
-         "write "
-         "training: {mode: async} to have them obeyed";
-}
-
 std::int64_t memory_estimate(const TrainJob& job) {
   const std::int64_t lanes = job.options.lanes;
   const std::int64_t images = (images_per_batch(job) + lanes - 1) / lanes * lanes;
@@ -280,7 +282,7 @@ std::string describe(const TrainJob& job) {
   if (!job.test.picks.empty()) text += fmt::format("scored on: {} images\n", with_blanks(image_count(job.test)));
   text += fmt::format("start weights: {}\n",
                       job.weights_from.empty() ? fmt::format("random, seed {}", job.spec().seed) : job.weights_from);
-  text += lambda_line(job) + "\n";
+  text += algorithm_line(job) + "\n";
   text += mode_line(job) + "\n";
   text += fmt::format("threads {}, memory about {}, disk about {}\n\n", job.options.threads,
                       bytes_in_short(memory_estimate(job)), bytes_in_short(disk_estimate(job)));
@@ -311,6 +313,7 @@ std::string describe_json(const TrainJob& job) {
                      {"train_images", image_count(job.train)},
                      {"validation_images", image_count(job.validation)},
                      {"test_images", image_count(job.test)},
+                     {"algorithm", job.options.algorithm},
                      {"reduce", job.options.reduce},
                      {"lambda", lambda_of(job)},
                      {"lambda_per_image", lambda_per_image(job)},

@@ -48,6 +48,9 @@ double other_lambda(const TrainJob& job);
 // "λ 100 per image (cold: close to a search for the minimum); with reduce: mean it would be 750000"
 std::string lambda_line(const TrainJob& job);
 
+// What changes the weights, in a line: lambda_line, or the steps of sgd.
+std::string algorithm_line(const TrainJob& job);
+
 // Names which settings have no effect and what would give them one; "" = all have.
 std::string idle_settings(const TrainJob& job);
 

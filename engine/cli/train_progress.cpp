@@ -79,10 +79,14 @@ std::string TrainProgress::module_line(std::size_t module) const {
   const std::string& name = job_.graph().modules[module].name;
   if (!modules_[module]) return fmt::format("{:<10} waiting for its first batch", name);
   const BatchProgress& at = *modules_[module];
-  const std::string line = fmt::format("{:<10}{:>9.4f}{:>9}{:>9}{:>9.2f} {:>4.2f}{:>10.0f}", name, at.mean_loss,
-                                       accuracy_at(train_accuracy_, module), accuracy_at(test_accuracy_, module),
-                                       at.accepted_body, at.accepted_head, at.steps_per_s);
+  const std::string line =
+      fmt::format("{:<10}{:>9.4f}{:>9}{:>9}{:>14}{:>10.0f}", name, at.mean_loss, accuracy_at(train_accuracy_, module),
+                  accuracy_at(test_accuracy_, module), acceptance(at), at.steps_per_s);
   return is_cascade() ? line + queue_cells(at) : line;
+}
+
+std::string TrainProgress::acceptance(const BatchProgress& at) const {
+  return job_.options.algorithm == "sgd" ? "-" : fmt::format("{:.2f} {:.2f}", at.accepted_body, at.accepted_head);
 }
 
 bool TrainProgress::is_cascade() const { return job_.swarm != nullptr || job_.options.mode == TrainMode::async; }
@@ -115,8 +119,7 @@ void TrainProgress::print_plain(bool now) {
   for (std::size_t m = 0; m < modules_.size(); ++m) {
     if (!modules_[m]) continue;
     const BatchProgress& at = *modules_[m];
-    text += fmt::format(" | {} loss {:.4f} accept {:.2f} {:.2f}", job_.graph().modules[m].name, at.mean_loss,
-                        at.accepted_body, at.accepted_head);
+    text += fmt::format(" | {} loss {:.4f} accept {}", job_.graph().modules[m].name, at.mean_loss, acceptance(at));
     if (is_cascade() && at.buffer.waiting > 0) text += fmt::format(" queue {}", at.buffer.waiting);
     if (m < test_accuracy_.size()) text += fmt::format(" test {} %", percent(test_accuracy_[m]));
   }

@@ -32,6 +32,7 @@ class TrainProgress {
   std::string head_line(std::size_t bar) const;
   std::string module_line(std::size_t module) const;
   bool is_cascade() const;
+  std::string acceptance(const BatchProgress& at) const;
   std::string queue_cells(const BatchProgress& at) const;
   void draw();
   void print_plain(bool now);

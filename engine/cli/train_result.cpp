@@ -29,13 +29,24 @@ Json scores_json(const Scores& scores, std::size_t module) {
           {"cross_entropy", scores.cross_entropy[module]}};
 }
 
+Json epoch_scores_json(const TrainResult& result) {
+  Json list = Json::array();
+  for (const EpochScore& epoch : result.epochs)
+    list.push_back({{"epochs", epoch.epochs},
+                    {"cpu_seconds", epoch.cpu_s},
+                    {"train", epoch.train.accuracy},
+                    {"test", epoch.test.accuracy}});
+  return list;
+}
+
 Table table_of(const TrainJob& job, const TrainResult& result) {
   const bool tested = result.test.images > 0;
   const bool validated = result.validation.images > 0;
   Table table{{"module"}, {}};
   if (tested) table.columns.emplace_back("test %");
   if (validated) table.columns.emplace_back("validation %");
-  for (const char* column : {"train %", "loss", "steps", "accepted body", "head", "λ/image", "seconds"})
+  const bool sgd = job.options.algorithm == "sgd";
+  for (const char* column : {"train %", "loss", "steps", "accepted body", "head", sgd ? "rate" : "λ/image", "seconds"})
     table.columns.emplace_back(column);
   for (std::size_t m = 0; m < result.report.modules.size(); ++m) {
     const ModuleReport& module = result.report.modules[m];
@@ -49,7 +60,7 @@ Table table_of(const TrainJob& job, const TrainResult& result) {
     row.push_back(fmt::format("{}", counts.steps));
     row.push_back(accepted(counts.body_accepted, counts.body_steps));
     row.push_back(accepted(counts.head_accepted, counts.head_steps));
-    row.push_back(fmt::format("{:.4g}", lambda_per_image(job)));
+    row.push_back(fmt::format("{:.4g}", sgd ? job.options.sgd.learning_rate : lambda_per_image(job)));
     row.push_back(fmt::format("{:.2f}", module.seconds));
     table.rows.push_back(row);
   }
@@ -57,7 +68,7 @@ Table table_of(const TrainJob& job, const TrainResult& result) {
 }
 
 std::string explanation(const TrainJob& job, const TrainResult& result, const std::string& model) {
-  std::string text = fmt::format("\n{}\n", lambda_line(job));
+  std::string text = fmt::format("\n{}\n", algorithm_line(job));
   if (result.test.images > 0) text += fmt::format("test: {} images; ", with_blanks(result.test.images));
   if (result.validation.images > 0)
     text += fmt::format("validation: {} images held out; ", with_blanks(result.validation.images));
@@ -115,6 +126,10 @@ std::string to_json(const TrainJob& job, const TrainResult& result) {
                      {"batches", result.report.batches},
                      {"images_per_batch", images_per_batch(job)},
                      {"steps_per_batch", job.options.steps},
+                     {"algorithm", job.options.algorithm},
+                     {"learning_rate", job.options.sgd.learning_rate},
+                     {"momentum", job.options.sgd.momentum},
+                     {"images_a_step", job.options.sgd.batch},
                      {"reduce", job.options.reduce},
                      {"lambda", lambda_of(job)},
                      {"lambda_per_image", lambda_per_image(job)},
@@ -125,6 +140,7 @@ std::string to_json(const TrainJob& job, const TrainResult& result) {
                      {"weights_hash", result.weights_hash},
                      {"weights", result.weights_file},
                      {"run_folder", result.run_folder},
+                     {"epoch_scores", epoch_scores_json(result)},
                      {"modules", modules}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -15,9 +15,17 @@ struct Scores {
   std::vector<double> cross_entropy;
 };
 
+// How good the modules were behind an epoch.
+struct EpochScore {
+  std::int64_t epochs = 0;  // done
+  double cpu_s = 0;         // of all threads of this process since the run, or this part of it, began; without scoring
+  Scores train, test;
+};
+
 struct TrainResult {
   TrainReport report;
   Scores train, validation, test;  // train: of at most kTrainScored images
+  std::vector<EpochScore> epochs;  // of this part of a run; the last is that of `train` and `test`
   std::string weights_hash;
   std::string run_folder, weights_file;
 };

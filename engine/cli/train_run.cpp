@@ -48,6 +48,9 @@ std::int64_t epochs_before(const TrainJob& job, const BatchPlace& place) {
   return place.epoch + (place.batch >= batches_per_epoch(job) ? 1 : 0);
 }
 
+// Of all threads of this process.
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
 }  // namespace
 
 TrainRun::TrainRun(TrainJob& job, const std::string& model_file, const CommonOptions& common, Log& log)
@@ -116,9 +119,12 @@ void TrainRun::end_epoch(const Weights& weights, std::int64_t epochs) {
   if (epochs_done_ == job_.options.epochs) return;  // saved and scored in the end, in any case
   save_weights(weights);
   if (job_.swarm != nullptr) return;  // test batches go by the modules where they are
+  const double cpu_s = cpu_seconds() - scoring_cpu_s_;
   const Samples sample{&job_.train_set, job_.train.input, train_scored_};
   Scores train = score(job_, weights, sample);
   Scores test = score(job_, weights, job_.test);
+  result_.epochs.push_back({epochs, cpu_s, train, test});
+  scoring_cpu_s_ = cpu_seconds() - cpu_s;
   progress_.scored(std::move(train.accuracy), std::move(test.accuracy));
 }
 
@@ -191,10 +197,12 @@ void TrainRun::stop_here() {
 }
 
 void TrainRun::finish() {
+  const double cpu_s = cpu_seconds() - scoring_cpu_s_;
   const Samples sample{&job_.train_set, job_.train.input, train_scored_};
   result_.test = score(job_, job_.weights, job_.test);
   result_.validation = score(job_, job_.weights, job_.validation);
   result_.train = score(job_, job_.weights, sample);
+  if (job_.swarm == nullptr) result_.epochs.push_back({epochs_done_, cpu_s, result_.train, result_.test});
   progress_.scored(result_.train.accuracy, result_.test.accuracy);
   progress_.finish();
   if (job_.options.stop->load()) stop_here();
@@ -234,6 +242,7 @@ ExitCode TrainRun::run() {
   train_scored_ = job_.train.picks;
   if (static_cast<std::int64_t>(train_scored_.size()) > kTrainScored) train_scored_.resize(kTrainScored);
   try {
+    scoring_cpu_s_ = cpu_seconds();
     train_all();
     for (const auto& trace : traces_) trace->finish();
     traces_.clear();

@@ -54,6 +54,7 @@ class TrainRun {
   std::vector<std::int64_t> train_scored_;
   TrainResult result_;
   std::int64_t epochs_done_ = 0;
+  double scoring_cpu_s_ = 0;      // CPU time that is not training's
   std::string checkpoint_;        // the file written last
   std::string checkpoint_fault_;  // why the last one could not be written; "" = it was
   std::chrono::steady_clock::time_point checkpoint_time_;

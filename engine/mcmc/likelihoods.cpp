@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "engine/mcmc/law_rows.h"
+#include "engine/mcmc/likelihood_gradients.h"
 #include "ops/kernels/train_kernels.h"
 
 namespace cleave {
@@ -116,7 +117,8 @@ constexpr LikelihoodDef kLikelihoods[] = {
      .shorthand = "reduce",
      .block_loss = cross_entropy,
      .cache_rows = cross_entropy_rows,
-     .accept_part = accept_cross_entropy},
+     .accept_part = accept_cross_entropy,
+     .gradient = cross_entropy_gradient},
     {.name = "zero_one",
      .doc = "1 unless the label's output is the largest",
      .fields = kReduceFields,
@@ -126,12 +128,14 @@ constexpr LikelihoodDef kLikelihoods[] = {
      .doc = "1 + best other output - label's output, if positive",
      .fields = kReduceFields,
      .shorthand = "reduce",
-     .block_loss = hinge},
+     .block_loss = hinge,
+     .gradient = hinge_gradient},
     {.name = "mse",
      .doc = "squared distance of the outputs to the label's unit vector",
      .fields = kReduceFields,
      .shorthand = "reduce",
-     .block_loss = squared_error},
+     .block_loss = squared_error,
+     .gradient = squared_error_gradient},
 };
 
 }  // namespace

@@ -41,6 +41,9 @@ struct LikelihoodDef {
   std::int64_t (*cache_rows)(std::int64_t classes) = nullptr;
   // Moves what block_loss wrote into `cache`, where the result was not whole.
   void (*accept_part)(const LossArgs& args, float* cache) = nullptr;
+  // Writes the slopes of the sum by the logits, [classes][lanes], zeros behind `used`; where there is a kink, that of
+  // one side.. Null: the loss has no slope.
+  void (*gradient)(const LossArgs& args, float* to) = nullptr;
 
   bool runs() const { return block_loss != nullptr; }
 };

@@ -8,6 +8,7 @@
 
 #include "engine/mcmc/likelihoods.h"
 #include "engine/train/kept_draws.h"
+#include "engine/train/sgd.h"
 #include "ops/core/catalog.h"
 
 namespace cleave {
@@ -59,7 +60,9 @@ struct ModuleTrainer::State {
         weights(changes),
         likelihood(*find(likelihood_catalog(), of.loss.name)),
         chain(of, id, likelihood, chain_options(id, with)),
-        kept(of, id, with) {}
+        kept(of, id, with) {
+    if (with.algorithm == "sgd") sgd.emplace(of, id, likelihood, options);
+  }
 
   const Graph& graph;
   ModuleId module;
@@ -68,6 +71,7 @@ struct ModuleTrainer::State {
   const LikelihoodDef& likelihood;
   Chain chain;
   KeptDraws kept;
+  std::optional<Sgd> sgd;             // in the chain's place
   std::optional<ModuleState> scorer;  // test batches must not touch the chain's state
   const ModuleState* last = nullptr;  // that of the last call
   std::int64_t next = 0;
@@ -89,6 +93,12 @@ BatchProgress ModuleTrainer::learn(const TrainBatch& batch, const std::function<
   const std::int64_t images = batch.data.images;
   assert(batch.data.shape == s.graph.node(s.graph.module(s.module).input).type.shape && images > 0);
   check_labels(s.graph, s.module, std::span(batch.data.labels).first(static_cast<std::size_t>(images)));
+  if (s.sgd) {
+    const BatchProgress progress = s.sgd->learn(batch, s.weights, newer, trace);
+    s.last = &s.sgd->state();
+    s.next = std::max(s.next, batch.number + 1);
+    return progress;
+  }
   const Clock::time_point start = Clock::now();
   const ChainCounts before = s.chain.counts();
   s.chain.set_batch(batch.data, s.weights);
@@ -141,6 +151,7 @@ void ModuleTrainer::copy_body(BlockBatch& to) const {
 
 ModuleReport ModuleTrainer::report() const {
   const State& s = *state_;
+  if (s.sgd) return s.sgd->report();
   return {s.graph.module(s.module).name, s.chain.counts(), s.loss, s.seconds, s.chain.batches()};
 }
 
@@ -158,16 +169,19 @@ ModuleCheckpoint ModuleTrainer::save(std::int64_t next) const {
                               .scales = s.chain.scales(),
                               .draws = s.kept.draws()};
   for (const NodeId node : layers_of(s.graph, s.module)) checkpoint.weights.push_back(s.weights[index_of(node)]);
+  if (s.sgd) s.sgd->save(checkpoint);
   return checkpoint;
 }
 
 void ModuleTrainer::restore(const ModuleCheckpoint& checkpoint) {
   State& s = *state_;
   restore_weights(checkpoint, s.graph, s.module, s.weights);
-  .scales = s.chain.scales(), .draws = s.kept.draws()
-};
-s.next = checkpoint.next;
-s.loss = checkpoint.loss;
+  if (!s.chain.restore(checkpoint.counts, checkpoint.batches, checkpoint.accepted_since_refresh, checkpoint.scales))
+    throw RunError("a module's checkpoint is of another model: other proposals adapt");
+  s.kept.restore(checkpoint.draws);
+  if (s.sgd) s.sgd->restore(checkpoint);
+  s.next = checkpoint.next;
+  s.loss = checkpoint.loss;
 }
 
 }  // namespace cleave

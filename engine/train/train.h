@@ -39,6 +39,13 @@ enum class TrainMode : std::uint8_t {
   async,     // every module goes on with what its buffer gives it; what comes out depends on time
 };
 
+// Of algorithm sgd. The rate multiplies the slope of the mean loss of a step's images, whatever `reduce` says.
+struct SgdOptions {
+  double learning_rate = kLearningRate;
+  double momentum = kMomentum;
+  std::int64_t batch = kSgdBatch;  // images of a step: a multiple of the lanes
+};
+
 struct TrainOptions {
   std::int64_t epochs = 1;
   std::int64_t batch = kBatch;          // images
@@ -57,6 +64,7 @@ struct TrainOptions {
   std::int64_t epoch_batches = 0;  // above 0: train_cascade calls on_checkpoint behind every so many batches, too
   std::int64_t lanes = kLanes;     // images per block
   std::string algorithm = "metropolis_hastings";  // or sgd
+  SgdOptions sgd;
   // Annealing, see ChainOptions; the steps of a module after which the temperature stays.
   double start_temperature = 1, end_temperature = 1;
   std::int64_t annealed_steps = 0;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "engine/mcmc/likelihoods.h"
+#include "engine/train/sgd.h"
 #include "engine/train/train.h"
 #include "ops/core/catalog.h"
 
@@ -54,6 +55,7 @@ void check_trainable(const Graph& graph, const Weights& weights, const TrainOpti
 void check_module_trainable(const Graph& graph, ModuleId module, const Weights& weights, const TrainOptions& options) {
   check_settings(graph, options);
   check_head(graph, graph.module(module));
+  if (options.algorithm == "sgd") return check_gradients(graph, module, options);
   const std::vector<LayerPlan> plans = plan_module(graph, module);
   check_warm_up(plans, graph, options.warm_up);
   check_start(plans, graph, weights);

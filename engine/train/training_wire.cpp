@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/train/sgd.h"
 #include "ops/core/error.h"
 
 namespace cleave {
@@ -46,6 +47,8 @@ std::string options_to_json(const TrainOptions& o) {
               {"seed", o.seed},
               {"trace_every", o.trace_every},
               {"algorithm", o.algorithm},
+              {"sgd", {o.sgd.learning_rate, o.sgd.momentum}},
+              {"sgd_batch", o.sgd.batch},
               {"temperature", {o.start_temperature, o.end_temperature}},
               {"annealed_steps", o.annealed_steps},
               {"warm_up", o.warm_up},
@@ -71,6 +74,9 @@ TrainOptions options_from_json(std::string_view json) {
     o.seed = j.at("seed");
     o.trace_every = j.at("trace_every");
     o.algorithm = j.at("algorithm");
+    o.sgd.learning_rate = j.at("sgd").at(0);
+    o.sgd.momentum = j.at("sgd").at(1);
+    o.sgd.batch = j.at("sgd_batch");
     o.start_temperature = j.at("temperature").at(0);
     o.end_temperature = j.at("temperature").at(1);
     o.annealed_steps = j.at("annealed_steps");
@@ -161,6 +167,7 @@ std::vector<TraceRow> trace_from_json(std::string_view json, const Graph& graph,
       const std::string name = r.at(3);
       for (const Node& node : graph.nodes)
         if (node.name == name) row.layer = &node.name;
+      if (name == every_layer()) row.layer = &every_layer();
       if (row.layer != nullptr) rows.push_back(row);
     }
     return rows;

@@ -180,7 +180,7 @@ class Refused(CliTest):
         self.assertRegex(err, r":\d+:\d+: a batch of 2001 images, two_moons has \d+ to train on")
 
     def test_what_this_version_cannot_train(self):
-        for key, value in [("training.algorithm", "sgd"), ("training.chains", "2")]:
+        for key, value in [("training.chains", "2")]:
             err = self.error_line("train", self.moons, "--set", f"{key}={value}", code=2)
             self.assertIn(key, err)
 
