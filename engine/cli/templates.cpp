@@ -55,6 +55,33 @@ network:
 inference: {batch: 64}
 )";
 
+constexpr const char* kGradients = R"(version: 1
+name: gradients
+description: clothes by gradient steps, each module by its own head alone, to compare with Metropolis-Hastings
+seed: 1
+
+data:
+  train: {dataset: fashion_mnist, split: train}
+  test: {dataset: fashion_mnist, split: test}
+
+network:
+  input: {image: [1, 28, 28], scale: [0, 1]}
+  loss: {cross_entropy: {reduce: sum}}
+  modules:
+    - name: h1
+      body: [flatten, {dense: {units: 128}}, relu]
+      head: [{dense: {units: 10}}]
+    - name: h2                          # no gradient goes back to h1
+      body: [{dense: {units: 128}}, relu]
+      head: [{dense: {units: 10}}]
+
+training:
+  algorithm: sgd                        # leave it out, and the same model is trained by Metropolis-Hastings
+  sgd: {learning_rate: 0.05, momentum: 0.9, batch: 128}
+
+inference: {batch: 64}
+)";
+
 constexpr const char* kTwoMoons = R"(version: 1
 name: two-moons
 description: two half circles of points, told apart in a few seconds; needs no files
@@ -139,6 +166,7 @@ constexpr TemplateDef kTemplates[] = {
     {"first-run", "clothes (Fashion-MNIST), a binary and a real module, trained in about two minutes",
      "cleave train {}", kFirstRun},
     {"binary", "the same pictures with weights of -1 and 1", "cleave train {}", kBinary},
+    {"gradients", "the same pictures by gradient steps, module by module: the baseline", "cleave train {}", kGradients},
     {"two-moons", "points on two half circles, trained in seconds, needs no files", "cleave train {}", kTwoMoons},
     {"shapes", "a convolutional network on drawn pictures, random weights, needs no files", "cleave run {} --limit 5",
      kShapes},
