@@ -197,7 +197,7 @@ class Data(CliTest):
 class Init(CliTest):
     def test_every_template_is_valid(self):
         names = [line.split()[0] for line in self.cleave("init", "--list")[0].strip().split("\n")[1:]]
-        self.assertEqual(names, ["first-run", "binary", "two-moons", "shapes", "swarm"])
+        self.assertEqual(names, ["first-run", "binary", "gradients", "two-moons", "shapes", "swarm"])
         for name in names:
             self.cleave("init", "--template", name, f"{name}.yaml")
             self.cleave("check", f"{name}.yaml")
