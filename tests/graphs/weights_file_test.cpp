@@ -184,6 +184,15 @@ TEST(WeightsFile, ValuesOffTheGridAreListed) {
             "f: does not fit the model one: 1 mismatch\n  value: fc.weight: value 2 is 0.5, must be -1 or 1");
 }
 
+TEST(WeightsFile, QuantizedValuesMustBeLevels) {
+  const WeightType type{Grid::quantized, 2};  // -4·sqrt(2/3), a third of it …
+  const std::vector<float> levels = {-3.2659864F, -1.0886621F, 1.0886621F, 3.2659864F, 1.0886621F, -1.0886621F};
+  EXPECT_EQ(parsed(file_of(entry("F32", "2,3", 24), floats(levels)), type), levels);
+  EXPECT_NE(misfit(file_of(entry("F32", "2,3", 24), floats({1, 1, 1, 1, 1, 1})), one_layer(type))
+                .find("value 0 is 1, must be one of 4 values from -3.266 to 3.266 in steps of 2.2"),
+            std::string::npos);
+}
+
 TEST(WeightsFile, BrokenPackingIsListed) {
   const std::string note = R"({"__metadata__":{"fc.weight":"binary -1 1 [2, 3]"},)";
   const WeightType type{Grid::sign, 1};

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/mcmc/layer_plan.h"
+#include "engine/mcmc/weight_blocks.h"
 #include "ops/core/catalog.h"
 #include "tests/support/layer_graph.h"
 
@@ -68,6 +69,60 @@ TEST(Selectors, UniformPicksEveryWeightAlike) {
   for (const int count : seen) EXPECT_NEAR(count, 4000, 250);
 }
 
+Params rectangle(std::int64_t rows, std::int64_t cols) {
+  Params params;
+  params.set("rows", rows);
+  params.set("cols", cols);
+  return params;
+}
+
+// Four filters of three weights and a bias: a matrix of 4 × 4, in which 5 · 5 corners overlap a block of 2 × 2.
+TEST(Selectors, BlockPicksEveryWeightAlike) {
+  const std::vector<std::int32_t> arrays = {0, 2};
+  std::vector<int> seen(16);
+  for (std::uint64_t i = 0; i < 25000; ++i) {
+    Rng rng(1, kTestStream, i);
+    for (const WeightRef& ref : selector("block").select({rectangle(2, 2), slots(), arrays}, rng))
+      ++seen[static_cast<std::size_t>(ref.array == 0 ? ref.index : 12 + ref.index)];
+  }
+  for (const int count : seen) EXPECT_NEAR(count, 4000, 250);
+}
+
+TEST(Selectors, ABlockIsARectangleOfTheMatrix) {
+  const std::vector<std::int32_t> arrays = {0, 2};
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    Rng rng(1, kTestStream, i);
+    std::set<std::int64_t> rows, cols;
+    const std::vector<WeightRef> refs = selector("block").select({rectangle(3, 2), slots(), arrays}, rng);
+    for (const WeightRef& ref : refs) {
+      rows.insert(ref.array == 0 ? ref.index / 3 : ref.index);
+      cols.insert(ref.array == 0 ? ref.index % 3 : 3);
+    }
+    EXPECT_EQ(refs.size(), rows.size() * cols.size());
+    EXPECT_LE(*rows.rbegin() - *rows.begin(), 2);
+    EXPECT_LE(*cols.rbegin() - *cols.begin(), 1);
+  }
+}
+
+TEST(Selectors, ABlockLargerThanTheMatrixIsOftenAllOfIt) {
+  const std::vector<std::int32_t> arrays = {0};
+  std::size_t most = 0;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    Rng rng(1, kTestStream, i);
+    most = std::max(most, selector("block").select({rectangle(99, 99), slots(), arrays}, rng).size());
+  }
+  EXPECT_EQ(most, 12U);
+}
+
+// Rows of three in blocks of two: {0, 1}, {2}, {3, 4}, {5} …; a bias is a block of its own.
+TEST(Selectors, WhatIsZeroTogetherIsPickedTogether) {
+  const Selection selection = whole_blocks({{0, 1}, {0, 2}, {0, 3}, {2, 0}, {2, 1}}, slots(), 2);
+  EXPECT_EQ(selection.refs, (std::vector<WeightRef>{{0, 0}, {0, 1}, {0, 2}, {0, 3}, {0, 4}, {2, 0}, {2, 1}}));
+  EXPECT_EQ(selection.block_ends, (std::vector<std::size_t>{2, 3, 5, 6, 7}));
+  EXPECT_EQ(block_ends_of(slots()[0], 2), (std::vector<std::size_t>{2, 3, 5, 6, 8, 9, 11, 12}));
+  EXPECT_TRUE(whole_blocks({{0, 1}}, slots(), 1).block_ends.empty());
+}
+
 TEST(Selectors, UniformOfMoreThanAllTakesAll) {
   const std::vector<std::int32_t> arrays = {1};
   Params params;
@@ -119,6 +174,41 @@ TEST(LayerPlan, ABinaryLayerFlipsItsKernelAndWalksItsScaleAndBias) {
   EXPECT_STREQ(plan.groups[2].prior.def->name, "student_t");
 }
 
+// The kernel's laws of a layer that states nothing, or this prior only.
+std::string laws_of(const WeightType& type, const Law& prior = {}) {
+  const Graph graph = layer_graph({3}, {{{}, {{"dense", 2, type, {prior, {}, {}}}}}});
+  const WeightGroup group = plan_layer(graph, NodeId{1}).groups[0];
+  return std::string(group.prior.def->name) + " " + group.proposal->name;
+}
+
+TEST(LayerPlan, EveryWeightTypeHasLawsOfItsOwn) {
+  EXPECT_EQ(laws_of({}), "normal normal");
+  EXPECT_EQ(laws_of(signs()), "bernoulli flip");
+  EXPECT_EQ(laws_of({.grid = WeightType::Grid::ternary, .bits = 2}), "flat resample");
+  EXPECT_EQ(laws_of({.grid = WeightType::Grid::quantized, .bits = 8}), "flat normal");
+  EXPECT_EQ(laws_of({}, law("spike_slab", "p", 0.1)), "spike_slab birth_death");
+  EXPECT_EQ(laws_of({.grid = WeightType::Grid::ternary, .bits = 2}, law("spike_slab", "p", 0.1)),
+            "spike_slab resample");
+}
+
+TEST(LayerPlan, ASpikeGetsAProposalThatReachesIt) {
+  const Law spike = law("spike_slab", "p", 0.1);
+  EXPECT_EQ(refusal({}, {spike, {"normal", {}}, {}}),
+            "layer 'dense_1': proposal 'normal' never takes a weight to zero or back, and the prior 'spike_slab' wants "
+            "that; birth_death and independent do");
+  EXPECT_EQ(refusal({}, {{}, {"birth_death", {}}, {}}),
+            "layer 'dense_1': proposal 'birth_death' is for priors with a spike at zero; 'normal' has none");
+  EXPECT_EQ(refusal({}, {law("spike_slab", "slab.flat", true), {}, {}}),
+            "layer 'dense_1': prior 'spike_slab': the slab 'flat' is not a law of real numbers that can be drawn from; "
+            "normal, student_t, laplace and uniform are");
+}
+
+TEST(LayerPlan, AWalkThatIsTooShortForItsGridIsRefused) {
+  EXPECT_EQ(refusal({.grid = WeightType::Grid::ternary, .bits = 2}, {{}, law("normal", "scale", 0.1), {}}),
+            "layer 'dense_1': proposal 'normal': with a scale of 0.1 weights that are -1, 0 or 1 would hardly ever "
+            "move; at least 0.6");
+}
+
 TEST(LayerPlan, EveryWeightThatCountsIsProposed) {
   const Graph graph = layer_graph({3}, {{{}, {{"dense", 2, binary_scaled()}, {"batch_norm"}}}});
   for (const LayerPlan& plan : plan_module(graph, ModuleId{0})) {
@@ -149,6 +239,14 @@ TEST(LayerPlan, WeightsThatStartOutsideTheirPriorAreRefused) {
             "layer 'dense_1': 6 of 6 values of 'weight' start where the prior 'uniform' has density zero; state a "
             "wider prior or load other weights");
   EXPECT_NE(start_refusal({"flat", {}}, std::numeric_limits<float>::infinity()), "");
+}
+
+// Biases start at zero, kernels do not.
+TEST(LayerPlan, ASpikeAndSlabStartsAnywhere) {
+  for (const char* name : {"spike_slab", "block_spike_slab"})
+    for (const double p : {0.1, 1.0})
+      for (const float start : {0.0F, 0.5F}) EXPECT_EQ(start_refusal(law(name, "p", p), start), "") << name << p;
+  EXPECT_NE(start_refusal(law("spike_slab", "p", 0.0), 0.5F), "");
 }
 
 TEST(LayerPlan, LawsForTwoValuesAreRefusedOnRealWeights) {

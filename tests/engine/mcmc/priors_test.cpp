@@ -81,7 +81,7 @@ TEST(Priors, ProbabilitiesOnGridsSumToOne) {
   }
 }
 
-// Kolmogorov and Smirnov at 40 places of the draws that are not zero, and the share of those that are. A distance of
+// Kolmogorov and Smirnov at 20 places of the draws that are not zero, and the share of those that are. A distance of
 // sqrt(log(2/c)/2n) is exceeded with a chance of at most c (Massart 1990).
 TEST(Priors, DrawsFollowTheDensity) {
   constexpr std::size_t kDraws = 20000;
@@ -94,7 +94,7 @@ TEST(Priors, DrawsFollowTheDensity) {
     EXPECT_NEAR(static_cast<double>(zeros) / kDraws, atom(law), bound) << law.def->name;
     std::sort(draws.begin(), draws.end());
     const auto n = static_cast<double>(draws.size());
-    for (std::size_t i = 250; i < draws.size(); i += 500)
+    for (std::size_t i = 250; i < draws.size(); i += 1000)
       EXPECT_NEAR(mass(law, -kInfinity, draws[i]) / (1 - atom(law)), static_cast<double>(i) / n,
                   bound * std::sqrt(kDraws / n))
           << law.def->name;

@@ -73,7 +73,7 @@ std::vector<std::pair<double, double>> places(const Unit& unit) {
   std::vector<std::pair<double, double>> all;
   for (std::int64_t level = 0; level < unit.grid().levels; ++level) all.emplace_back(unit.grid().value(level), 1);
   if (!unit.grid().is_real()) return all;
-  using Rule = boost::math::quadrature::gauss<double, 20>;
+  using Rule = boost::math::quadrature::gauss<double, 10>;
   for (std::size_t i = 0; i < Rule::abscissa().size(); ++i)
     for (const double side : {-1.0, 1.0})
       for (const double sign : {-1.0, 1.0}) {

@@ -70,6 +70,22 @@ TEST(ModuleTrainer, GoesOnFromACheckpointToTheBit) {
   expect_goes_on_as_if_nothing_had_happened(with_steps(101), modules_in_a_row(2));
 }
 
+// The checkpoint lies within the warm-up and within the annealing.
+TEST(ModuleTrainer, GoesOnWithItsScalesAndItsTemperature) {
+  Law walk = law("normal", "scale", 0.02);
+  walk.params.set("adapt.target", 0.3);
+  const LearningRule rule{{}, walk, {}};
+  const Graph graph = layer_graph({1, 4, 4}, {{{{"flatten"}, {"dense", 6, {}, rule}}, {{"dense", 4, {}, rule}}}});
+  TrainOptions options = with_steps(100);
+  options.warm_up = 450;
+  options.annealed_steps = 500;
+  options.start_temperature = 10;
+  Pupil pupil(options, graph);
+  pupil.learn(0, 3);
+  EXPECT_EQ(pupil.trainer.save(3).scales.size(), 4U);
+  expect_goes_on_as_if_nothing_had_happened(options, graph);
+}
+
 TEST(ModuleTrainer, GoesOnToTheBitAlsoWhenEverythingWasComputedAnewMeanwhile) {
   const TrainOptions options = with_steps(kRefreshEvery + 500, 1e-9);  // nearly every step is accepted
   Pupil pupil(options);
