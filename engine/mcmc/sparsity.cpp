@@ -24,8 +24,10 @@ Grid grid_of(const Node& node, const WeightSlot& slot) {
 
 // The name of the prior of weights on a grid: the stated one where it suits them, else the default.
 std::string grid_prior_of(const Node& node) {
+  const bool binary = node.weight_type.is_binary();
   const PriorDef* stated = find(prior_catalog(), node.rule.prior.name);
-  return stated != nullptr && stated->on_grids ? stated->name : "bernoulli";
+  if (stated != nullptr && (binary ? stated->on_binary : stated->on_levels)) return stated->name;
+  return binary ? "bernoulli" : "flat";
 }
 
 // The stated prior where it suits real weights, else the default, as plan_layer has it.
