@@ -209,9 +209,9 @@ TrainSpec training_of(const DocNode& doc) {
     training.keep_draws = integer_at(doc, "training.keep.draws", 10);
     training.keep_every = integer_at(doc, "training.keep.every", training.keep_every);
   }
-  training.learning_rate = real_at(doc, "training.sgd.learning_rate");
-  training.momentum = real_at(doc, "training.sgd.momentum");
-  training.sgd_batch = integer_at(doc, "training.sgd.batch");
+  training.learning_rate = real_at(doc, "training.sgd.learning_rate", training.learning_rate);
+  training.momentum = real_at(doc, "training.sgd.momentum", training.momentum);
+  training.sgd_batch = integer_at(doc, "training.sgd.batch", training.sgd_batch);
   training.checkpoint_every_s = real_at(doc, "training.checkpoint.every", training.checkpoint_every_s);
   training.checkpoint_keep = integer_at(doc, "training.checkpoint.keep", training.checkpoint_keep);
   return training;

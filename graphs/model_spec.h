@@ -103,8 +103,8 @@ struct TrainSpec {
   std::int64_t chains = 1;
   std::int64_t keep_draws = 0;  // the newest so many; 0 = none
   std::int64_t keep_every = 1000;
-  double learning_rate = 0, momentum = 0;  // of algorithm sgd
-  std::int64_t sgd_batch = 0;              // images of one of its steps
+  double learning_rate = 0.05, momentum = 0.9;  // of algorithm sgd
+  std::int64_t sgd_batch = 128;                 // images of one of its steps
   double checkpoint_every_s = 300;
   std::int64_t checkpoint_keep = 2;
 };

@@ -187,7 +187,7 @@ constexpr std::array kTraining = {
     quantity("training.temperature.over", Unit::share, "of the run", "100%", 1),
     integer("training.warm_up", 0, 1e12,
             "steps of each module that are not counted; the only time a proposal's scale adapts"),
-    record("training.sgd", "gradient steps, for algorithm: sgd", "{}"),
+    record("training.sgd", "gradient steps, for algorithm: sgd"),
     positive(real("training.sgd.learning_rate", 0, 1e6, "multiplies the slope of the mean loss", "0.05")),
     real("training.sgd.momentum", 0, 0.9999, "share of the last change that is kept", "0.9"),
     integer("training.sgd.batch", 16, 65536, "samples of one step, a multiple of 16: a part of training.batch", "128"),
