@@ -12,7 +12,9 @@
 
 namespace cleave {
 
-// Share of zero blocks from which on a row is computed block by block; measured, see bench/sparse_bench.cpp.
+// Share of zero blocks from which on a row is computed block by block. Measured on 100 x 784 weights (AMD EPYC,
+// Zen 4, bench/sparse_bench.cpp): one sample at a time it is as fast as a dense row at 20 % zero blocks with AVX2 and
+// AVX-512 and at 40 % without; more samples at a time let it pay earlier.
 inline constexpr double kSparseFrom = 0.5;
 
 // Takes the rows of `kernel` [units, inputs] that pay out of it: behind arrays [0] and [1] of a dense layer's packed
