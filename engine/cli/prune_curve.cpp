@@ -61,7 +61,7 @@ BlockBatch first_images(const Trained& trained, const Dataset& set, std::int64_t
   std::vector<std::int32_t> labels(static_cast<std::size_t>(input.batch));
   fill_samples(samples, 0, input.view(), labels);
   BlockBatch batch;
-  fill_batch(batch, static_cast<const Tensor&>(input).view(), labels, kLanes);
+  fill_batch(batch, static_cast<const Tensor&>(input).view(), labels, lanes_for(trained.model.graph));
   return batch;
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/cli/table.h"
 #include "engine/cli/train_progress.h"
+#include "engine/mcmc/block_batch.h"
 #include "engine/mcmc/layer_plan.h"
 #include "engine/mcmc/likelihoods.h"
 #include "engine/train/hashed_bytes.h"
@@ -87,6 +88,7 @@ TrainOptions options_of(const Model& model, const CommonOptions& common) {
   options.threads = thread_count(common);
   options.seed = spec.seed;
   options.trace_every = spec.output.trace_every;
+  options.lanes = lanes_for(model.graph);
   return options;
 }
 

@@ -2,7 +2,14 @@
 
 #include <algorithm>
 
+#include "engine/mcmc/defaults.h"
+
 namespace cleave {
+
+std::int64_t lanes_for(const Graph& graph) {
+  const auto computes_images = [](const Node& node) { return node.op != nullptr && is_image(node.type.shape); };
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), computes_images) ? kImageLanes : kLanes;
+}
 
 void resize_batch(BlockBatch& to, const Shape& shape, std::int64_t images, std::int64_t lanes) {
   to.shape = shape;

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "graphs/graph.h"
 #include "ops/core/tensor.h"
 
 namespace cleave {
@@ -28,6 +29,8 @@ struct BlockBatch {
   std::int64_t used(std::int64_t b) const { return images - b * lanes < lanes ? images - b * lanes : lanes; }
 };
 
+// Returns the images per block that a model is trained with: kLanes, or kImageLanes where it computes images.
+std::int64_t lanes_for(const Graph& graph);
 // Makes `to` an empty batch of this many images of this shape, with room for their values; keeps its memory.
 void resize_batch(BlockBatch& to, const Shape& shape, std::int64_t images, std::int64_t lanes);
 // Copies a batch and its labels, one per image, into blocks of `lanes` images (a multiple of kLaneMultiple).

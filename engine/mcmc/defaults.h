@@ -39,7 +39,9 @@ inline constexpr std::int64_t kSgdBatch = 128;
 
 // Everything is computed anew after this many accepted steps, so that rounding cannot add up.
 inline constexpr std::int64_t kRefreshEvery = 5000;
-// Images per block of the training layout.
+// Images per block of the training layout: long rows for dense layers; for convolutions so few that all layers of a
+// block stay in the L2 cache.
 inline constexpr std::int64_t kLanes = 256;
+inline constexpr std::int64_t kImageLanes = 16;
 
 }  // namespace cleave

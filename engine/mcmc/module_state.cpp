@@ -67,9 +67,11 @@ ModuleState::ModuleState(const Graph& graph, ModuleId module, const LikelihoodDe
     state.id = id;
     state.channels = channels_of(node.type.shape);
     state.pixels = pixels_of(node.type.shape);
+    state.store = nodes_.size();
     if (!is_input) {
       for (const NodeId input : node.inputs) state.inputs.push_back(state_of(input));
       state.input_types = input_types(graph, node);
+      if (node.op->view) state.store = nodes_[state.inputs.front()].store;
       state.changes = !node.weights.empty();
       for (const std::size_t input : state.inputs) state.changes = state.changes || nodes_[input].changes;
     }
@@ -96,6 +98,7 @@ ModuleState::ModuleState(const Graph& graph, ModuleId module, const LikelihoodDe
 // behind it one for the rounded values, which is what others read.
 void ModuleState::add_rounding() {
   NodeState state;
+  state.store = nodes_.size();
   state.rounds = true;
   state.id = nodes_.back().id;
   state.channels = nodes_.back().channels;
@@ -126,11 +129,12 @@ void ModuleState::lay_out() {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     NodeState& node = nodes_[n];
     const std::size_t size = at(node.channels * node.pixels * lanes);
+    node.touched.assign(blocks, 0);
+    if (node.store != n) continue;
     if (n > 0) node.memory.resize(blocks * size * (node.changes ? 2 : 1));
     node.values.assign(blocks, nullptr);
     node.slices.assign(blocks, nullptr);
     node.given.assign(blocks, nullptr);
-    node.touched.assign(blocks, 0);
     for (std::size_t b = 0; b < blocks; ++b) {
       if (n == 0) {
         node.given[b] = batch_->block(static_cast<std::int64_t>(b)).data;
@@ -182,8 +186,13 @@ double ModuleState::total(std::span<const double> sums) const {
 
 ConstBlockView ModuleState::old_block(std::size_t node, std::int64_t block) const {
   const NodeState& state = nodes_[node];
-  const float* data = node == 0 ? state.given[at(block)] : state.values[at(block)];
+  const NodeState& store = nodes_[state.store];
+  const float* data = state.store == 0 ? store.given[at(block)] : store.values[at(block)];
   return {state.channels, state.pixels, batch_->lanes, data};
+}
+
+float* ModuleState::new_values(std::size_t node, std::int64_t block) const {
+  return nodes_[nodes_[node].store].slices[at(block)];
 }
 
 double ModuleState::propose(NodeId layer, std::span<const Move> moves) {
@@ -233,7 +242,7 @@ void ModuleState::evaluate_block(std::int64_t block) {
     for (const std::size_t input : node.inputs) any = any || nodes_[input].touched[b] != 0;
     if (!any) continue;
     update_node(n, block, false);
-    node.touched[b] = compute_touched(n, block) ? 1 : 0;
+    node.touched[b] = node.store != n || compute_touched(n, block) ? 1 : 0;
   }
   new_sums_[b] = sums_[b];
   if (nodes_[head_].touched[b] != 0) update_loss(block);
@@ -245,7 +254,7 @@ bool ModuleState::compute_touched(std::size_t node, std::int64_t block) const {
   if (state.reached.all || count > kCompareChannels) return true;
   const ConstBlockView old = old_block(node, block);
   for (std::int64_t k = 0; k < count; ++k)
-    if (!train_kernels().equal(state.slices[at(block)] + k * old.channel_size(),
+    if (!train_kernels().equal(new_values(node, block) + k * old.channel_size(),
                                old.channel(state.reached.channels[at(k)]), old.channel_size()))
       return true;
   return false;
@@ -254,6 +263,7 @@ bool ModuleState::compute_touched(std::size_t node, std::int64_t block) const {
 // `fresh`: computes the node's values from its inputs' values, otherwise the slices of the running proposal.
 void ModuleState::update_node(std::size_t node, std::int64_t block, bool fresh) {
   NodeState& state = nodes_[node];
+  if (state.store != node) return;
   if (state.rounds) return round_node(node, block, fresh);
   const Node& source = graph_.node(state.id);
   if (source.op->update == nullptr) return recompute_node(node, block, fresh);
@@ -266,10 +276,11 @@ void ModuleState::update_node(std::size_t node, std::int64_t block, bool fresh) 
     const NodeState& input = nodes_[state.inputs[i]];
     const ConstBlockView old = old_block(state.inputs[i], block);
     const bool changed = fresh || input.touched[at(block)] != 0;
-    inputs[i] = {old, changed ? &input.reached : &unchanged, fresh ? old.data : input.slices[at(block)]};
+    inputs[i] = {old, changed ? &input.reached : &unchanged, fresh ? old.data : new_values(state.inputs[i], block)};
   }
   source.op->update(
       {.params = source.params,
+       .types = state.input_types,
        .inputs = inputs,
        .weights = source.weights.empty() ? nullptr : &(*weights_)[index_of(state.id)],
        .moves = node == moved_ && !fresh ? std::span<const WeightMove>(moves_) : std::span<const WeightMove>(),
@@ -280,12 +291,12 @@ void ModuleState::update_node(std::size_t node, std::int64_t block, bool fresh) 
 
 void ModuleState::round_node(std::size_t node, std::int64_t block, bool fresh) {
   NodeState& state = nodes_[node];
-  const NodeState& from = nodes_[state.inputs.front()];
   const std::size_t b = at(block);
   const std::size_t channels = state.reached.all ? at(state.channels) : state.reached.channels.size();
   const std::size_t size = channels * at(state.pixels * batch_->lanes);
   float* to = fresh ? state.values[b] : state.slices[b];
-  std::copy_n(fresh ? from.values[b] : from.slices[b], size, to);
+  const std::size_t from = state.inputs.front();
+  std::copy_n(fresh ? old_block(from, block).data : new_values(from, block), size, to);
   round_to_f16({to, size});
 }
 
@@ -293,12 +304,13 @@ LossArgs ModuleState::loss_args(std::int64_t block, std::span<const float*> rows
                                 const ChangedChannels& changed) const {
   const NodeState& head = nodes_[head_];
   const ConstBlockView old = old_block(head_, block);
+  const float* slices = new_values(head_, block);
   const bool fresh = moved_ == 0;
   for (std::int64_t c = 0; c < head.channels; ++c)
-    rows[at(c)] = changed.all && !fresh ? head.slices[at(block)] + c * old.channel_size() : old.channel(c);
+    rows[at(c)] = changed.all && !fresh ? slices + c * old.channel_size() : old.channel(c);
   if (!changed.all)
     for (std::size_t k = 0; k < changed.channels.size(); ++k)
-      rows[at(changed.channels[k])] = head.slices[at(block)] + static_cast<std::int64_t>(k) * old.channel_size();
+      rows[at(changed.channels[k])] = slices + static_cast<std::int64_t>(k) * old.channel_size();
   return {.logits = rows.first(at(head.channels)),
           .lanes = batch_->lanes,
           .used = batch_->used(block),
@@ -321,7 +333,7 @@ void ModuleState::accept() {
     const std::size_t b = at(block);
     for (std::size_t n = 1; n < nodes_.size(); ++n) {
       NodeState& node = nodes_[n];
-      if (node.touched[b] == 0) continue;
+      if (node.touched[b] == 0 || node.store != n) continue;
       if (node.reached.all) {
         std::swap(node.values[b], node.slices[b]);
         continue;

@@ -28,6 +28,7 @@ struct NodeState {
   std::vector<std::size_t> inputs;  // indices of the node states it reads
   std::vector<TensorType> input_types;
   bool rounds = false;              // its values are those of its one input as halves; both have one node's id
+  std::size_t store = 0;            // the node whose memory holds its values: itself, unless its op is a view
   bool changes = false;             // a weight of the module reaches it
   std::vector<float> memory;        // of both
   std::vector<const float*> given;  // the module's input: blocks somebody else owns
@@ -77,6 +78,7 @@ class ModuleState {
   void update_loss(std::int64_t block);
   bool compute_touched(std::size_t node, std::int64_t block) const;
   ConstBlockView old_block(std::size_t node, std::int64_t block) const;
+  float* new_values(std::size_t node, std::int64_t block) const;
   void add_rounding();
   std::size_t state_of(NodeId id) const;
   std::size_t layer_state_of(NodeId id) const;

@@ -18,12 +18,12 @@ void ModuleState::recompute_node(std::size_t node, std::int64_t block, bool fres
     const NodeState& from = nodes_[input];
     ConstBlockView values = old_block(input, block);
     std::vector<float> changed;
-    if (!fresh && from.touched[b] != 0 && from.reached.all) values.data = from.slices[b];
+    if (!fresh && from.touched[b] != 0 && from.reached.all) values.data = new_values(input, block);
     else if (!fresh && from.touched[b] != 0) {
       changed.assign(values.data, values.data + values.size());
       for (std::size_t k = 0; k < from.reached.channels.size(); ++k)
-        std::copy_n(from.slices[b] + static_cast<std::int64_t>(k) * values.channel_size(), values.channel_size(),
-                    changed.begin() + from.reached.channels[k] * values.channel_size());
+        std::copy_n(new_values(input, block) + static_cast<std::int64_t>(k) * values.channel_size(),
+                    values.channel_size(), changed.begin() + from.reached.channels[k] * values.channel_size());
       values.data = changed.data();
     }
     inputs.emplace_back(lanes, graph_.node(from.id).type.shape);

@@ -33,6 +33,7 @@ void compute_node(const Node& node, std::span<const TensorType> types, std::span
   std::vector<UpdateInput> changed;
   for (const ConstBlockView& input : inputs) changed.push_back({input, &all, input.data});
   node.op->update({.params = node.params,
+                   .types = types,
                    .inputs = changed,
                    .weights = weights,
                    .moves = {},

@@ -28,14 +28,15 @@ struct WeightMove {
 };
 
 struct UpdateInput {
-  ConstBlockView old_values;       // before the proposal
-  const ChangedChannels* changed;  // what the proposal changed
-  const float* slices;             // the new values of the changed channels, [k][pixels][lanes]; all channels if `all`
+  ConstBlockView old_values;  // before the proposal
+  const ChangedChannels* changed;
+  const float* slices;  // the new values of the changed channels, [k][pixels][lanes]; all channels if `all`
 };
 
 // One node, one block of images, one proposal.
 struct UpdateArgs {
   const Params& params;
+  std::span<const TensorType> types;  // of the inputs
   std::span<const UpdateInput> inputs;
   const LayerWeights* weights;        // under the proposal; null for ops without weights
   std::span<const WeightMove> moves;  // of this layer, sorted by (array, index)

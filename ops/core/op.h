@@ -92,11 +92,10 @@ struct OpDef {
   // Returns the weights ready for `forward`; null for ops without weights. Takes them by value: an array that stays as
   // it is can be moved, and large layers are not held twice.
   PackedWeights (*pack)(const Params& params, std::span<const TensorType> inputs, LayerWeights weights);
-  // Computes a batch in the inference layout. May not throw on inputs of the inferred type.
+  // Computes a batch in the inference layout; does not throw.
   void (*forward)(const ForwardArgs& args);
 
-  // Training: which output channels change when these channels of the inputs (of these types) and these weights do.
-  // Null (with `update`): the trainer recomputes the node with `forward`.
+  // Training: which output channels these channels of the inputs and these weights reach. Null: computed by `forward`.
   ChangedChannels (*reach)(const Params& params, std::span<const TensorType> types,
                            std::span<const ChangedChannels> inputs, std::span<const WeightMove> moves,
                            const LayerWeights* weights) = nullptr;
@@ -113,9 +112,9 @@ struct OpDef {
   // network's input). Throws OpError where they do not divide. Null: no parameter counts channels.
   Params (*branch)(const Params& params, std::int64_t ways, bool whole_input) = nullptr;
   bool elementwise = false;  // output[i] depends on input[i] only: may run in place and be fused into its producer
+  bool view = false;         // training: shares its input's memory; a changed channel becomes whole channels
 };
 
-// The ops, one row each (ops/catalog.cpp).
 std::span<const OpDef> op_catalog();
 
 }  // namespace cleave

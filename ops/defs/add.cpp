@@ -5,6 +5,7 @@
 #include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -43,6 +44,8 @@ constinit const OpDef kAdd = {.name = "add",
                               .cost = traffic_cost,
                               .pack = nullptr,
                               .forward = forward,
+                              .reach = reach_any,
+                              .update = update_add,
                               .backward = backward_add,
                               .part = part_alike};
 

@@ -3,6 +3,7 @@
 #include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -69,6 +70,8 @@ constinit const OpDef kBatchNorm = {.name = "batch_norm",
                                     .cost = cost,
                                     .pack = pack,
                                     .forward = forward,
+                                    .reach = reach_batch_norm,
+                                    .update = update_batch_norm,
                                     .backward = backward_batch_norm,
                                     .part = part_alike};
 

@@ -6,6 +6,7 @@
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/reorder.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -84,6 +85,8 @@ constinit const OpDef kConcat = {.name = "concat",
                                  .cost = traffic_cost,
                                  .pack = nullptr,
                                  .forward = forward,
+                                 .reach = reach_concat,
+                                 .update = update_concat,
                                  .backward = backward_concat,
                                  .part = part};
 

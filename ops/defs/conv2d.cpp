@@ -13,8 +13,9 @@
 
 #include "ops/defs/backward.h"
 #include "ops/defs/common.h"
+#include "ops/defs/convolution.h"
 #include "ops/defs/defs.h"
-#include "ops/defs/window.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -55,16 +56,8 @@ constexpr FieldDef kFields[] = {
 constexpr std::int64_t kVector = 4;
 using Vector = float __attribute__((vector_size(kVector * sizeof(float))));
 
-struct Convolution {
-  std::int64_t kernel = 1;
-  std::int64_t groups = 1;
-  std::int64_t inputs = 0;   // channels of one group
-  std::int64_t filters = 0;  // of one group
-  std::int64_t row = 0;      // filters, filled up to whole vectors
-  WindowAxis y, x;
-
-  std::int64_t taps() const { return kernel * kernel * inputs; }
-};
+// The filters of a group, filled up to whole vectors.
+std::int64_t row_of(const Convolution& conv) { return (conv.filters + kVector - 1) / kVector * kVector; }
 
 bool has_bias(const Params& params) { return params.boolean("bias", true); }
 
@@ -89,7 +82,9 @@ WindowAxis row_window(const Params& params, std::int64_t in) {
                      row_margins(params, "padding_rows", 0, kMaxPadding));
 }
 
-Convolution geometry(const Params& params, const Shape& input) {
+}  // namespace
+
+Convolution convolution(const Params& params, const Shape& input) {
   const std::int64_t filters = params.integer("filters");
   Convolution conv;
   conv.kernel = params.integer("kernel");
@@ -97,28 +92,29 @@ Convolution geometry(const Params& params, const Shape& input) {
   check_groups(conv.groups, channels_of(input), filters);
   conv.inputs = channels_of(input) / conv.groups;
   conv.filters = filters / conv.groups;
-  conv.row = (conv.filters + kVector - 1) / kVector * kVector;
   conv.y = row_window(params, input[1]);
   conv.x = window(params, input[2]);
   return conv;
 }
 
+namespace {
+
 TensorType infer(const Params& params, std::span<const TensorType> inputs) {
   check_params(params, kFields);
-  const Convolution conv = geometry(params, only_image(inputs).shape);
+  const Convolution conv = convolution(params, only_image(inputs).shape);
   layer_slots({conv.filters * conv.groups, conv.inputs, conv.kernel, conv.kernel}, {}, false);  // not too large
   return output_type(DType::f32, {conv.filters * conv.groups, conv.y.out, conv.x.out});
 }
 
 std::vector<WeightSlot> weights(const Params& params, std::span<const TensorType> inputs, const WeightType& type) {
   check_params(params, kFields);
-  const Convolution conv = geometry(params, only_image(inputs).shape);
+  const Convolution conv = convolution(params, only_image(inputs).shape);
   return layer_slots({conv.filters * conv.groups, conv.inputs, conv.kernel, conv.kernel}, type, has_bias(params));
 }
 
 Cost cost(const Params& params, std::span<const TensorType> inputs, const TensorType& output, const WeightType& type,
           std::int64_t batch) {
-  const Convolution conv = geometry(params, inputs.front().shape);
+  const Convolution conv = convolution(params, inputs.front().shape);
   return layer_cost(conv.taps() * element_count(output.shape), weights(params, inputs, type), type, inputs, output,
                     batch);
 }
@@ -126,20 +122,20 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
 // Packed: [0] the kernel as above with the scale multiplied in, [1] the bias [group][row], zeros when there is none.
 PackedWeights pack(const Params& params, std::span<const TensorType> inputs,
                    LayerWeights weights) {  // NOLINT(performance-unnecessary-value-param): as OpDef has it
-  const Convolution conv = geometry(params, inputs.front().shape);
+  const Convolution conv = convolution(params, inputs.front().shape);
   const LayerArrays layer = layer_arrays(weights, has_bias(params));
-  std::vector<float> kernel(static_cast<std::size_t>(conv.groups * conv.taps() * conv.row));
-  std::vector<float> bias(static_cast<std::size_t>(conv.groups * conv.row));
+  std::vector<float> kernel(static_cast<std::size_t>(conv.groups * conv.taps() * row_of(conv)));
+  std::vector<float> bias(static_cast<std::size_t>(conv.groups * row_of(conv)));
   const float* from = layer.kernel->data();  // [filter][input][ky][kx]
   for (std::int64_t filter = 0; filter < conv.groups * conv.filters; ++filter) {
     const std::int64_t group = filter / conv.filters;
     const std::int64_t lane = filter % conv.filters;
     const float scale = layer.scale == nullptr ? 1.0F : layer.scale->data()[filter];
-    if (layer.bias != nullptr) bias[static_cast<std::size_t>(group * conv.row + lane)] = layer.bias->data()[filter];
+    if (layer.bias != nullptr) bias[static_cast<std::size_t>(group * row_of(conv) + lane)] = layer.bias->data()[filter];
     for (std::int64_t input = 0; input < conv.inputs; ++input)
       for (std::int64_t cell = 0; cell < conv.kernel * conv.kernel; ++cell) {
         const std::int64_t tap = group * conv.taps() + cell * conv.inputs + input;
-        kernel[static_cast<std::size_t>(tap * conv.row + lane)] = scale * *from++;
+        kernel[static_cast<std::size_t>(tap * row_of(conv) + lane)] = scale * *from++;
       }
   }
   return {{std::move(kernel), std::move(bias)}};
@@ -164,8 +160,8 @@ void sum_window(const Convolution& conv, const Pixel& pixel) {
     for (std::int64_t kx = conv.x.first(pixel.x); kx < conv.x.last(pixel.x); ++kx) {
       const std::int64_t cell = (conv.y.start(pixel.y) + ky) * conv.x.in + conv.x.start(pixel.x) + kx;
       const float* from = pixel.image + cell * channels;
-      const float* row = pixel.kernel + (ky * conv.kernel + kx) * conv.inputs * conv.row;
-      for (std::int64_t i = 0; i < conv.inputs; ++i, row += conv.row) {
+      const float* row = pixel.kernel + (ky * conv.kernel + kx) * conv.inputs * row_of(conv);
+      for (std::int64_t i = 0; i < conv.inputs; ++i, row += row_of(conv)) {
         std::array<Vector, kVectors> factors;
         std::memcpy(&factors, row, sizeof factors);
         for (std::size_t v = 0; v < kVectors; ++v) sums[v] += factors[v] * from[i];
@@ -196,8 +192,8 @@ void forward_image(const Convolution& conv, const PackedWeights& weights, const 
     for (std::int64_t x = 0; x < conv.x.out; ++x)
       for (std::int64_t group = 0; group < conv.groups; ++group) {
         sum_filters(conv, {.image = image + group * conv.inputs,
-                           .kernel = weights.arrays[0].data() + group * conv.taps() * conv.row,
-                           .bias = weights.arrays[1].data() + group * conv.row,
+                           .kernel = weights.arrays[0].data() + group * conv.taps() * row_of(conv),
+                           .bias = weights.arrays[1].data() + group * row_of(conv),
                            .output = output,
                            .y = y,
                            .x = x,
@@ -208,7 +204,7 @@ void forward_image(const Convolution& conv, const PackedWeights& weights, const 
 
 void forward(const ForwardArgs& args) {
   const ConstTensorView& input = args.inputs.front();
-  const Convolution conv = geometry(args.params, *input.shape);
+  const Convolution conv = convolution(args.params, *input.shape);
   for (std::int64_t i = 0; i < input.batch; ++i)
     forward_image(conv, *args.weights, input.sample(i), args.output.sample(i));
 }
@@ -224,7 +220,7 @@ OpPart part_of_filters(const Params& params, const Convolution& conv, Range want
 }
 
 OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) {
-  const Convolution conv = geometry(params, inputs.front().shape);
+  const Convolution conv = convolution(params, inputs.front().shape);
   if (axis == PartAxis::channels) return part_of_filters(params, conv, wanted);
   const WindowPart rows = part_of(conv.y, wanted);
   OpPart part{params, rows.computed, {rows.input}};
@@ -252,6 +248,8 @@ constinit const OpDef kConv2d = {.name = "conv2d",
                                  .cost = cost,
                                  .pack = pack,
                                  .forward = forward,
+                                 .reach = reach_conv2d,
+                                 .update = update_conv2d,
                                  .backward = backward_conv2d,
                                  .part = part,
                                  .branch = branch};

@@ -7,7 +7,7 @@
 #include <cassert>
 #include <vector>
 
-#include "ops/defs/common.h"
+#include "ops/defs/layer_arrays.h"
 #include "ops/defs/update.h"
 #include "ops/kernels/train_kernels.h"
 
@@ -15,158 +15,176 @@ namespace cleave {
 
 namespace {
 
+// Terms that are added up in registers before they are added to memory.
+constexpr std::size_t kTerms = 64;
+// Floats of the changed inputs' differences, and of the sums of a group of units, that are held at a time.
+constexpr std::int64_t kHeld = 4096;
+constexpr std::int64_t kUnits = 16;
+
 struct DenseLayer {
-  LayerArrays arrays;
+  MovedLayer arrays;
   std::int64_t units = 0;
   std::int64_t inputs = 0;
-  int scale_array = -1;
-  int bias_array = -1;
 
-  float scale(std::int64_t u) const { return arrays.scale == nullptr ? 1.0F : (*arrays.scale)[index(u)]; }
-  float bias(std::int64_t u) const { return arrays.bias == nullptr ? 0.0F : (*arrays.bias)[index(u)]; }
-  const float* row(std::int64_t u) const { return arrays.kernel->data() + u * inputs; }
-  static std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+  const float* row(std::int64_t u) const { return arrays.kernel + u * inputs; }
 };
 
-DenseLayer layer_of(const Params& params, const LayerWeights& weights) {
-  DenseLayer layer;
-  const bool bias = params.boolean("bias", true);
-  layer.arrays = layer_arrays(weights, bias);
-  layer.units = params.integer("units");
-  layer.inputs = static_cast<std::int64_t>(layer.arrays.kernel->size()) / layer.units;
-  if (layer.arrays.scale != nullptr) layer.scale_array = 1;
-  if (bias) layer.bias_array = layer.arrays.scale != nullptr ? 2 : 1;
-  return layer;
-}
-
-std::int64_t unit_of(const WeightMove& move, std::int64_t inputs) {
-  return move.array == 0 ? move.index / inputs : move.index;
+DenseLayer layer_of(const UpdateArgs& args) {
+  return {moved_layer(args.params, *args.weights), args.old_output.channels, args.inputs.front().old_values.channels};
 }
 
 // The rows of an input under the proposal: old channels, or slices where changed.
 std::vector<const float*> input_rows(const UpdateInput& input, std::int64_t inputs, std::int64_t lanes) {
   std::vector<const float*> rows(static_cast<std::size_t>(inputs));
-  for (std::int64_t i = 0; i < inputs; ++i)
-    rows[DenseLayer::index(i)] = input.changed->all ? input.slices + i * lanes : input.old_values.channel(i);
+  const float* first = input.changed->all ? input.slices : input.old_values.data;
+  for (const float*& row : rows) {
+    row = first;
+    first += lanes;
+  }
   if (!input.changed->all)
     for (std::size_t k = 0; k < input.changed->channels.size(); ++k)
-      rows[DenseLayer::index(input.changed->channels[k])] = input.slices + static_cast<std::int64_t>(k) * lanes;
+      rows[static_cast<std::size_t>(input.changed->channels[k])] = input.slices + static_cast<std::int64_t>(k) * lanes;
   return rows;
 }
 
-void sum_anew(const UpdateArgs& args, const DenseLayer& layer, std::span<const std::int32_t> units, float* slices) {
+void sum_anew(const UpdateArgs& args, const DenseLayer& layer, std::int64_t first, std::int64_t units, float* slices) {
   const std::int64_t lanes = args.old_output.lanes;
   const std::vector<const float*> x = input_rows(args.inputs.front(), layer.inputs, lanes);
-  std::vector<const float*> weights;
-  std::vector<float*> out;
-  for (std::size_t k = 0; k < units.size(); ++k) {
-    weights.push_back(layer.row(units[k]));
-    out.push_back(slices + static_cast<std::int64_t>(k) * lanes);
-  }
   const TrainKernels& kernels = train_kernels();
-  kernels.dense(out.data(), weights.data(), x.data(), static_cast<std::int64_t>(units.size()), layer.inputs, lanes);
-  for (std::size_t k = 0; k < units.size(); ++k)
-    kernels.affine(out[k], out[k], layer.scale(units[k]), layer.bias(units[k]), lanes);
+  std::array<const float*, kUnits> weights;
+  std::array<float*, kUnits> out;
+  for (std::int64_t done = 0; done < units;) {
+    const std::int64_t count = std::min(kUnits, units - done);
+    for (std::size_t k = 0; k < static_cast<std::size_t>(count); ++k) {
+      weights[k] = layer.row(first + done + static_cast<std::int64_t>(k));
+      out[k] = slices + (done + static_cast<std::int64_t>(k)) * lanes;
+    }
+    kernels.dense(out.data(), weights.data(), x.data(), count, layer.inputs, lanes);
+    for (std::int64_t k = 0; k < count; ++k, ++done)
+      kernels.affine(out[static_cast<std::size_t>(k)], out[static_cast<std::size_t>(k)],
+                     layer.arrays.scale_of(first + done), layer.arrays.bias_of(first + done), lanes);
+  }
 }
 
-// out = base + scale·Σ (w' - w)·x[i] over the moved weights of a unit, as one short sum.
-void add_many(const UpdateArgs& args, const DenseLayer& layer, std::int32_t unit, const float* base, float* out) {
+// out = base + scale·Σ (w' - w)·x[i] over moved weights of a unit; there is at least one.
+void add_moves(const UpdateArgs& args, const DenseLayer& layer, std::int32_t unit, std::span<const WeightMove> moves,
+               const float* base, float* out) {
   const std::int64_t lanes = args.old_output.lanes;
-  std::vector<float> differences;
-  std::vector<const float*> x;
-  for (const WeightMove& move : args.moves) {
-    if (move.array != 0 || unit_of(move, layer.inputs) != unit) continue;
-    const std::int64_t i = move.index % layer.inputs;
-    differences.push_back(layer.row(unit)[i] - move.old_value);
-    x.push_back(args.inputs.front().old_values.channel(i));
-  }
-  const float* weights = differences.data();
+  const float* row = layer.row(unit);
+  const std::int64_t begin = unit * layer.inputs;
+  std::array<float, kTerms> differences;
+  std::array<const float*, kTerms> x;
   alignas(64) std::array<float, kMaxLanes> sum;
   float* to = sum.data();
-  train_kernels().dense(&to, &weights, x.data(), 1, static_cast<std::int64_t>(x.size()), lanes);
-  train_kernels().add_scaled(out, base, to, layer.scale(unit), lanes);
+  const float* weights = differences.data();
+  for (; !moves.empty(); base = out) {
+    const std::size_t count = std::min(kTerms, moves.size());
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::int64_t i = moves[k].index - begin;
+      differences[k] = row[i] - moves[k].old_value;
+      x[k] = args.inputs.front().old_values.channel(i);
+    }
+    moves = moves.subspan(count);
+    if (count == 1) {
+      train_kernels().add_scaled(out, base, x[0], layer.arrays.scale_of(unit) * differences[0], lanes);
+      continue;
+    }
+    train_kernels().dense(&to, &weights, x.data(), 1, static_cast<std::int64_t>(count), lanes);
+    train_kernels().add_scaled(out, base, to, layer.arrays.scale_of(unit), lanes);
+  }
 }
 
 void update_unit(const UpdateArgs& args, const DenseLayer& layer, std::int32_t unit, float* out) {
-  const std::int64_t lanes = args.old_output.lanes;
-  float old_scale = layer.scale(unit);
-  float old_bias = layer.bias(unit);
-  std::int64_t kernel_moves = 0;
-  for (const WeightMove& move : args.moves) {
-    if (unit_of(move, layer.inputs) != unit) continue;
-    if (move.array == 0) ++kernel_moves;
-    if (move.array == layer.scale_array) old_scale = move.old_value;
-    if (move.array == layer.bias_array) old_bias = move.old_value;
-  }
-  // Adding a difference touches memory twice as often as summing anew does. Dividing by a tiny scale loses digits.
-  if (kernel_moves * 3 > layer.inputs || !(old_scale > 1e-6F)) return sum_anew(args, layer, {&unit, 1}, out);
-  const TrainKernels& kernels = train_kernels();
+  const std::span<const WeightMove> moves = moves_of(args.moves, 0, unit, layer.inputs);
+  const RowChange change = row_change(layer.arrays, args.moves, unit);
+  // Adding a difference touches memory twice as often as summing anew does.
+  if (static_cast<std::int64_t>(moves.size()) * 3 > layer.inputs || !change.exact)
+    return sum_anew(args, layer, unit, 1, out);
   const float* base = args.old_output.channel(unit);
-  const float scale = layer.scale(unit);
-  if (scale != old_scale || layer.bias(unit) != old_bias) {
-    const float ratio = scale / old_scale;
-    kernels.affine(out, base, ratio, layer.bias(unit) - old_bias * ratio, lanes);
+  if (moves.empty() || change.ratio != 1.0F || change.offset != 0.0F) {
+    train_kernels().affine(out, base, change.ratio, change.offset, args.old_output.lanes);
     base = out;
   }
-  if (kernel_moves > 3) {
-    add_many(args, layer, unit, base, out);
-    return;
+  if (!moves.empty()) add_moves(args, layer, unit, moves, base, out);
+}
+
+// The change of one input, added to all units.
+void add_input(const UpdateArgs& args, const DenseLayer& layer, std::int64_t input, const float* difference,
+               bool is_first) {
+  const std::int64_t lanes = args.old_output.lanes;
+  for (std::int64_t u = 0; u < layer.units; ++u) {
+    float* out = args.slices + u * lanes;
+    train_kernels().add_scaled(out, is_first ? args.old_output.channel(u) : out, difference,
+                               layer.arrays.scale_of(u) * layer.row(u)[input], lanes);
   }
-  for (const WeightMove& move : args.moves) {
-    if (move.array != 0 || unit_of(move, layer.inputs) != unit) continue;
-    const std::int64_t i = move.index % layer.inputs;
-    const float difference = scale * (layer.row(unit)[i] - move.old_value);
-    kernels.add_scaled(out, base, args.inputs.front().old_values.channel(i), difference, lanes);
-    base = out;
+}
+
+// Adds what neighbouring inputs from `first` on changed, given as rows of differences, to all units.
+void add_run(const UpdateArgs& args, const DenseLayer& layer, std::int64_t first, std::span<const float* const> rows) {
+  const std::int64_t lanes = args.old_output.lanes;
+  const TrainKernels& kernels = train_kernels();
+  const std::int64_t group = std::min(kUnits, kHeld / lanes);
+  alignas(64) std::array<float, kHeld> sums;
+  std::array<const float*, kUnits> weights;
+  std::array<float*, kUnits> to;
+  for (std::int64_t u = 0; u < layer.units; u += group) {
+    const std::int64_t count = std::min(group, layer.units - u);
+    for (std::size_t k = 0; k < static_cast<std::size_t>(count); ++k) {
+      weights[k] = layer.row(u + static_cast<std::int64_t>(k)) + first;
+      to[k] = sums.data() + static_cast<std::int64_t>(k) * lanes;
+    }
+    kernels.dense(to.data(), weights.data(), rows.data(), count, static_cast<std::int64_t>(rows.size()), lanes);
+    for (std::int64_t k = 0; k < count; ++k)
+      kernels.axpy(args.slices + (u + k) * lanes, to[static_cast<std::size_t>(k)], layer.arrays.scale_of(u + k), lanes);
   }
-  if (base != out) kernels.affine(out, base, 1.0F, 0.0F, lanes);  // nothing moved after all
 }
 
 void add_inputs(const UpdateArgs& args, const DenseLayer& layer) {
   const std::int64_t lanes = args.old_output.lanes;
   assert(lanes <= kMaxLanes);
-  const TrainKernels& kernels = train_kernels();
   const UpdateInput& input = args.inputs.front();
-  alignas(64) std::array<float, kMaxLanes> difference;
-  for (std::size_t k = 0; k < input.changed->channels.size(); ++k) {
-    const std::int32_t i = input.changed->channels[k];
-    kernels.subtract(difference.data(), input.slices + static_cast<std::int64_t>(k) * lanes,
-                     input.old_values.channel(i), lanes);
-    for (std::int64_t u = 0; u < layer.units; ++u) {
-      float* out = args.slices + u * lanes;
-      const float* base = k == 0 ? args.old_output.channel(u) : out;
-      kernels.add_scaled(out, base, difference.data(), layer.scale(u) * layer.row(u)[i], lanes);
+  const std::vector<std::int32_t>& channels = input.changed->channels;
+  alignas(64) std::array<float, kHeld> differences;
+  std::array<const float*, kTerms> rows;
+  const auto most = static_cast<std::size_t>(std::min<std::int64_t>(kHeld / lanes, kTerms));
+  const bool few = channels.size() < 4;
+  if (!few) std::copy_n(args.old_output.data, args.old_output.size(), args.slices);
+  for (std::size_t k = 0; k < channels.size();) {
+    const std::int32_t first = channels[k];
+    std::size_t count = 0;
+    for (; count < most && k < channels.size() && channels[k] == first + static_cast<std::int32_t>(count);
+         ++count, ++k) {
+      float* row = differences.data() + static_cast<std::int64_t>(count) * lanes;
+      train_kernels().subtract(row, input.slices + static_cast<std::int64_t>(k) * lanes,
+                               input.old_values.channel(channels[k]), lanes);
+      rows[count] = row;
     }
+    if (!few) add_run(args, layer, first, std::span(rows).first(count));
+    for (std::size_t i = 0; few && i < count; ++i)
+      add_input(args, layer, first + static_cast<std::int32_t>(i), rows[i], k == count && i == 0);
   }
 }
 
 }  // namespace
 
-ChangedChannels reach_dense(const Params& params, std::span<const TensorType>, std::span<const ChangedChannels> inputs,
-                            std::span<const WeightMove> moves, const LayerWeights* weights) {
+ChangedChannels reach_dense(const Params&, std::span<const TensorType> types, std::span<const ChangedChannels> inputs,
+                            std::span<const WeightMove> moves, const LayerWeights*) {
   if (!inputs.front().none()) return {.all = true, .channels = {}};
-  const std::int64_t fan_in = static_cast<std::int64_t>(weights->arrays[0].size()) / params.integer("units");
-  ChangedChannels changed;
-  for (const WeightMove& move : moves) changed.channels.push_back(static_cast<std::int32_t>(unit_of(move, fan_in)));
-  std::sort(changed.channels.begin(), changed.channels.end());
-  changed.channels.erase(std::unique(changed.channels.begin(), changed.channels.end()), changed.channels.end());
-  return changed;
+  return moved_filters(moves, types.front().shape.front());
 }
 
 void update_dense(const UpdateArgs& args) {
-  const DenseLayer layer = layer_of(args.params, *args.weights);
+  const DenseLayer layer = layer_of(args);
   const UpdateInput& input = args.inputs.front();
   if (input.changed->none()) {
-    for (std::size_t k = 0; k < args.changed.channels.size(); ++k)
-      update_unit(args, layer, args.changed.channels[k],
-                  args.slices + static_cast<std::int64_t>(k) * args.old_output.lanes);
+    const std::int64_t count = slice_count(args.changed, layer.units);
+    for (std::int64_t k = 0; k < count; ++k)
+      update_unit(args, layer, changed_channel(args.changed, k), args.slices + k * args.old_output.lanes);
     return;
   }
   const bool few = !input.changed->all && static_cast<std::int64_t>(input.changed->channels.size()) * 3 < layer.inputs;
   if (few && args.moves.empty()) return add_inputs(args, layer);
-  std::vector<std::int32_t> units(static_cast<std::size_t>(layer.units));
-  for (std::int32_t u = 0; u < layer.units; ++u) units[DenseLayer::index(u)] = u;
-  sum_anew(args, layer, units, args.slices);
+  sum_anew(args, layer, 0, layer.units, args.slices);
 }
 
 }  // namespace cleave

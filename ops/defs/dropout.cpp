@@ -35,6 +35,9 @@ constinit const OpDef kDropout = {.name = "dropout",
                                   .cost = traffic_cost,
                                   .pack = nullptr,
                                   .forward = forward,
-                                  .part = part_alike};
+                                  .reach = reach_elementwise,
+                                  .update = update_flatten,
+                                  .part = part_alike,
+                                  .view = true};
 
 }  // namespace cleave

@@ -14,10 +14,6 @@ std::int64_t slice_size(const UpdateArgs& args) {
 
 }  // namespace
 
-std::int64_t slice_count(const ChangedChannels& changed, std::int64_t channels) {
-  return changed.all ? channels : static_cast<std::int64_t>(changed.channels.size());
-}
-
 ChangedChannels reach_elementwise(const Params&, std::span<const TensorType>, std::span<const ChangedChannels> inputs,
                                   std::span<const WeightMove>, const LayerWeights*) {
   return inputs.front();

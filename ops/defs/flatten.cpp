@@ -44,6 +44,7 @@ constinit const OpDef kFlatten = {.name = "flatten",
                                   .reach = reach_flatten,
                                   .update = update_flatten,
                                   .backward = backward_add,
-                                  .part = part};
+                                  .part = part,
+                                  .view = true};
 
 }  // namespace cleave

@@ -3,6 +3,7 @@
 #include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
+#include "ops/defs/update.h"
 #include "ops/defs/window.h"
 
 namespace cleave {
@@ -69,6 +70,8 @@ constinit const OpDef kPad = {.name = "pad",
                               .cost = traffic_cost,
                               .pack = nullptr,
                               .forward = forward,
+                              .reach = reach_elementwise,
+                              .update = update_pad,
                               .backward = backward_pad,
                               .part = part};
 

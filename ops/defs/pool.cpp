@@ -6,7 +6,8 @@
 #include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
-#include "ops/defs/window.h"
+#include "ops/defs/pool.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -38,11 +39,9 @@ constexpr FieldDef kFields[] = {
      .max = 1e6},
 };
 
-struct Windows {
-  WindowAxis y, x;
-};
+}  // namespace
 
-Windows windows(const Params& params, const Shape& input) {
+PoolWindows pool_windows(const Params& params, const Shape& input) {
   const std::int64_t padding = params.integer("padding", 0);
   if (params.text("size") == "all") {
     if (padding != 0 || params.has("stride") || params.has("padding_rows"))
@@ -57,10 +56,12 @@ Windows windows(const Params& params, const Shape& input) {
           padded_axis("a window", input[2], size, stride, {padding, padding})};
 }
 
+namespace {
+
 Shape pooled_shape(const Params& params, std::span<const TensorType> inputs) {
   check_params(params, kFields);
   const Shape& input = only_image(inputs).shape;
-  const Windows pool = windows(params, input);
+  const PoolWindows pool = pool_windows(params, input);
   return {channels_of(input), pool.y.out, pool.x.out};
 }
 
@@ -74,7 +75,7 @@ TensorType infer_mean(const Params& params, std::span<const TensorType> inputs) 
 
 // Writes to every output the values of its window's real cells combined, and then finish(value, number of cells).
 template <class Combine, class Finish>
-void pool_image(const Windows& pool, std::int64_t channels, const float* image, float* output, float start,
+void pool_image(const PoolWindows& pool, std::int64_t channels, const float* image, float* output, float start,
                 Combine combine, Finish finish) {
   for (std::int64_t y = 0; y < pool.y.out; ++y)
     for (std::int64_t x = 0; x < pool.x.out; ++x, output += channels) {
@@ -92,7 +93,7 @@ void pool_image(const Windows& pool, std::int64_t channels, const float* image, 
 template <class Combine, class Finish>
 void pool_batch(const ForwardArgs& args, float start, Combine combine, Finish finish) {
   const ConstTensorView& input = args.inputs.front();
-  const Windows pool = windows(args.params, *input.shape);
+  const PoolWindows pool = pool_windows(args.params, *input.shape);
   for (std::int64_t i = 0; i < input.batch; ++i)
     pool_image(pool, channels_of(*input.shape), input.sample(i), args.output.sample(i), start, combine, finish);
 }
@@ -110,7 +111,7 @@ void forward_mean(const ForwardArgs& args) {
 
 OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) {
   if (axis == PartAxis::channels) return part_alike(params, inputs, axis, wanted);
-  const WindowPart rows = part_of(windows(params, inputs.front().shape).y, wanted);
+  const WindowPart rows = part_of(pool_windows(params, inputs.front().shape).y, wanted);
   OpPart part{params, rows.computed, {rows.input}};
   part.params.set("padding_rows", std::vector<std::int64_t>{rows.padding.before, rows.padding.after});
   return part;
@@ -127,6 +128,8 @@ constinit const OpDef kMaxPool = {.name = "max_pool",
                                   .cost = traffic_cost,
                                   .pack = nullptr,
                                   .forward = forward_max,
+                                  .reach = reach_elementwise,
+                                  .update = update_max_pool,
                                   .backward = backward_max_pool,
                                   .part = part};
 
@@ -139,6 +142,8 @@ constinit const OpDef kMeanPool = {.name = "mean_pool",
                                    .cost = traffic_cost,
                                    .pack = nullptr,
                                    .forward = forward_mean,
+                                   .reach = reach_elementwise,
+                                   .update = update_mean_pool,
                                    .backward = backward_mean_pool,
                                    .part = part};
 

@@ -4,6 +4,7 @@
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/reorder.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -71,6 +72,8 @@ constinit const OpDef kReshape = {.name = "reshape",
                                   .cost = traffic_cost,
                                   .pack = nullptr,
                                   .forward = forward,
+                                  .reach = reach_reshape,
+                                  .update = update_reshape,
                                   .backward = backward_add,
                                   .part = part,
                                   .branch = branch};

@@ -6,6 +6,7 @@
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/reorder.h"
+#include "ops/defs/update.h"
 
 namespace cleave {
 
@@ -77,6 +78,8 @@ constinit const OpDef kSlice = {.name = "slice",
                                 .cost = traffic_cost,
                                 .pack = nullptr,
                                 .forward = forward,
+                                .reach = reach_slice,
+                                .update = update_slice,
                                 .backward = backward_slice,
                                 .part = part,
                                 .branch = branch};

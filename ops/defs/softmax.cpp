@@ -41,6 +41,8 @@ constinit const OpDef kSoftmax = {.name = "softmax",
                                   .cost = traffic_cost,
                                   .pack = nullptr,
                                   .forward = forward,
+                                  .reach = reach_softmax,
+                                  .update = update_softmax,
                                   .backward = backward_softmax,
                                   .part = part};
 

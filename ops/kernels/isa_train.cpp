@@ -12,6 +12,12 @@
 namespace cleave::CLEAVE_ISA {
 
 extern const TrainKernels kTrainKernels;
+// isa_train_conv.cpp
+void convolve(const ConvArgs& args);
+void add_tap(const PlaneWindows& windows, float* out, const float* plane, std::int64_t y, std::int64_t x, float a);
+// isa_train_pool.cpp
+void largest(const PlaneWindows& windows, float* out, const float* plane);
+void mean(const PlaneWindows& windows, float* out, const float* plane);
 
 namespace {
 
@@ -125,9 +131,39 @@ void dense_rows(float* const* out, const float* const* weights, const float* con
   if (lane < lanes) dense_tile<kRows, 1>(out, weights, x, inputs, lane);
 }
 
+// One vector of lanes: as many rows at a time as registers allow; few rows have several sums each, so that enough are
+// under way.
+template <int kRows>
+void dense_narrow(float* const* out, const float* const* weights, const float* const* x, std::int64_t inputs) {
+  constexpr int kSums = kRows < 4 ? 4 : 1;
+  V sums[kRows][kSums] = {};
+  std::int64_t i = 0;
+  for (; i + kSums <= inputs; i += kSums)
+    for (int s = 0; s < kSums; ++s) {
+      const V value = CLEAVE_LOAD(x[i + s]);
+      for (int r = 0; r < kRows; ++r) sums[r][s] += weights[r][i + s] * value;
+    }
+  for (; i < inputs; ++i)
+    for (int r = 0; r < kRows; ++r) sums[r][0] += weights[r][i] * CLEAVE_LOAD(x[i]);
+  for (int r = 0; r < kRows; ++r) {
+    for (int s = 1; s < kSums; ++s) sums[r][0] += sums[r][s];
+    CLEAVE_STORE(out[r], sums[r][0]);
+  }
+}
+
+constexpr void (*kNarrow[])(float* const*, const float* const*, const float* const*, std::int64_t) = {
+    dense_narrow<1>, dense_narrow<2>, dense_narrow<3>, dense_narrow<4>,
+    dense_narrow<5>, dense_narrow<6>, dense_narrow<7>, dense_narrow<8>};
+
 void dense(float* const* out, const float* const* weights, const float* const* x, std::int64_t rows,
            std::int64_t inputs, std::int64_t lanes) {
   std::int64_t r = 0;
+  while (lanes == kVector && r < rows) {
+    const std::int64_t tiles = (rows - r + 7) / 8;
+    const std::int64_t tile = (rows - r + tiles - 1) / tiles;
+    kNarrow[tile - 1](out + r, weights + r, x, inputs);
+    r += tile;
+  }
   for (; r + 4 <= rows; r += 4) dense_rows<4>(out + r, weights + r, x, inputs, lanes);
   for (; r < rows; ++r) dense_rows<1>(out + r, weights + r, x, inputs, lanes);
 }
@@ -163,11 +199,16 @@ void sigmoid(float* out, const float* x, std::int64_t n) {
 }
 
 bool equal(const float* x, const float* y, std::int64_t n) {
-  I differ{};
-  for (std::int64_t i = 0; i < n; i += kVector) differ |= CLEAVE_LOAD(x + i) != CLEAVE_LOAD(y + i);
-  std::int32_t any = 0;
-  for (std::int64_t l = 0; l < kVector; ++l) any |= differ[l];
-  return any == 0;
+  constexpr std::int64_t kChunk = 16 * kVector;  // rows that differ do so early
+  for (std::int64_t first = 0; first < n; first += kChunk) {
+    const std::int64_t end = first + kChunk < n ? first + kChunk : n;
+    I differ{};
+    for (std::int64_t i = first; i < end; i += kVector) differ |= CLEAVE_LOAD(x + i) != CLEAVE_LOAD(y + i);
+    std::int32_t any = 0;
+    for (std::int64_t l = 0; l < kVector; ++l) any |= differ[l];
+    if (any != 0) return false;
+  }
+  return true;
 }
 
 // Returns for each of the 16 lanes from `lane` on whether it holds an image.
@@ -243,6 +284,10 @@ const TrainKernels kTrainKernels = {CLEAVE_NAME_OF(CLEAVE_ISA),
                                     affine,
                                     subtract,
                                     dense,
+                                    convolve,
+                                    add_tap,
+                                    largest,
+                                    mean,
                                     relu,
                                     sign,
                                     sigmoid,

@@ -28,6 +28,26 @@ struct CrossEntropyArgs {
   float* new_shift;           // [lanes], written by the whole one
 };
 
+// A square window that slides over planes [rows·columns][lanes].
+struct PlaneWindows {
+  std::int64_t in_rows, in_columns;
+  std::int64_t out_rows, out_columns;
+  std::int64_t size, stride;
+  std::int64_t above, left;  // padding in front of the first row and column
+  std::int64_t lanes;
+};
+
+struct ConvArgs {
+  PlaneWindows windows;
+  const float* const* inputs;  // [channels] planes
+  const std::int32_t* taken;   // [channels] which channel of a filter's kernel belongs to each; null = in order
+  std::int64_t channels;
+  const float* const* kernels;  // [filters] kernels, [channel][size][size]
+  float* const* outputs;        // [filters] planes
+  std::int64_t filters;
+  bool add;  // the sums are added to what `outputs` hold, else they take its place
+};
+
 struct TrainKernels {
   const char* isa_name;
   // y += a·x
@@ -38,9 +58,18 @@ struct TrainKernels {
   void (*affine)(float* out, const float* x, float a, float b, std::int64_t n);
   // out = x - y
   void (*subtract)(float* out, const float* x, const float* y, std::int64_t n);
-  // out[r] = Σ_i weights[r][i]·x[i], for rows of `lanes` floats; each sum runs from i = 0 on.
+  // out[r] = Σ_i weights[r][i]·x[i], for rows of `lanes` floats; the order of each sum depends on rows,
+  // inputs and lanes alone.
   void (*dense)(float* const* out, const float* const* weights, const float* const* x, std::int64_t rows,
                 std::int64_t inputs, std::int64_t lanes);
+  // outputs[f] = Σ over channels, rows and columns of the window, padding being zero. The order of each sum depends on
+  // the windows and the channels alone.
+  void (*convolve)(const ConvArgs& args);
+  // out += a·(the plane under row `y` and column `x` of the window), padding being zero.
+  void (*add_tap)(const PlaneWindows& windows, float* out, const float* plane, std::int64_t y, std::int64_t x, float a);
+  // Every output is the largest of its window's real cells, or their mean.
+  void (*largest)(const PlaneWindows& windows, float* out, const float* plane);
+  void (*mean)(const PlaneWindows& windows, float* out, const float* plane);
   void (*relu)(float* out, const float* x, std::int64_t n);
   // +1 where x ≥ 0, else -1.
   void (*sign)(float* out, const float* x, std::int64_t n);

@@ -135,7 +135,7 @@ Block updated_output(const OpDef& op, const OpSample& sample, const Proposal& pr
     inputs.push_back({proposal.old_inputs[i].values(), &proposal.changed[i], proposal.slices[i].data()});
   std::vector<float> slices(channels.size() * static_cast<std::size_t>(output.view.channel_size()),
                             std::numeric_limits<float>::quiet_NaN());
-  op.update({sample.params, inputs, weights, proposal.moves, output.values(), reached, slices.data()});
+  op.update({sample.params, sample.inputs, inputs, weights, proposal.moves, output.values(), reached, slices.data()});
   for (std::size_t k = 0; k < channels.size(); ++k)
     std::copy_n(slices.data() + static_cast<std::int64_t>(k) * output.view.channel_size(), output.view.channel_size(),
                 output.view.channel(channels[k]));

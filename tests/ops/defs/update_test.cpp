@@ -8,6 +8,8 @@
 namespace cleave {
 namespace {
 
+using Samples = std::vector<OpSample>;
+
 // An elementwise op's update, right up to the factor.
 template <int kFactor>
 void relu_update(const UpdateArgs& args) {
@@ -56,10 +58,13 @@ TEST(OpCatalog, UpdateEqualsForwardAfterTheChange) {
                                     {.moves = 6},
                                     {.channels = 2, .moves = 3},
                                     {.all_inputs = true, .moves = 2}};
-  for (const OpDef& op : op_catalog())
-    for (const OpSample& sample : op.update == nullptr ? std::vector<OpSample>{} : op_samples(op.name))
-      for (std::size_t i = 0; i < changes.size(); ++i)
-        ASSERT_EQ(update_fault(op, sample, changes[i], i), "") << to_text(op.name, sample) << ", change " << i;
+  for (const OpDef& op : op_catalog()) {
+    const Samples samples = op.update == nullptr ? Samples{} : op_samples(op.name);
+    const std::size_t step = samples.size() > 200 ? 4 : 1;  // a thousand convolutions take the changes in turn
+    for (std::size_t s = 0; s < samples.size(); ++s)
+      for (std::size_t i = s % step; i < changes.size(); i += step)
+        ASSERT_EQ(update_fault(op, samples[s], changes[i], i), "") << to_text(op.name, samples[s]) << ", change " << i;
+  }
 }
 
 }  // namespace
