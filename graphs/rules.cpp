@@ -189,9 +189,30 @@ void check_network(const DocNode& doc, const ModelSpec& spec, Diagnostics& found
     found.add(network->pos, "network needs 'loss' to be trained", "write loss: {cross_entropy: {reduce: sum}}");
 }
 
-void check_early_exit(const DocNode& doc, Diagnostics& found) {
+// Thresholds of modules that there are, that an answer can reach, and that are asked at all.
+void check_thresholds(const DocNode& thresholds, const ModelSpec& spec, Diagnostics& found) {
+  std::vector<std::string> names;
+  for (const ModuleSpec& module : spec.modules) names.push_back(module.name);
+  for (const DocEntry& entry : thresholds.entries) {
+    DocNode key;
+    key.pos = entry.key_pos;
+    check_known(key, entry.key, "module", names, found);
+    if (!names.empty() && entry.key == names.back())
+      found.add(entry.key_pos, fmt::format("'{}' is the last module: it answers whatever comes to it", entry.key),
+                "leave its threshold out");
+    const double* threshold = entry.value.value ? std::get_if<double>(&*entry.value.value) : nullptr;
+    if (threshold != nullptr && *threshold > 1 && spec.inference.early_exit->rule == "max_probability")
+      found.add(entry.value.pos, fmt::format("no probability reaches {}", entry.value.scalar),
+                "write a number up to 1, or never", "never");
+  }
+}
+
+void check_early_exit(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) {
   const DocNode* rule = find_path(doc, "inference.early_exit.rule");
-  if (rule != nullptr && rule->is_map()) check_one_of(*rule, {"max_probability", "entropy"}, true, "rule", found);
+  if (rule == nullptr || !rule->is_map()) return;
+  check_one_of(*rule, {"max_probability", "entropy"}, true, "rule", found);
+  const DocNode* thresholds = find_path(doc, "inference.early_exit.thresholds");
+  if (thresholds != nullptr && spec.inference.early_exit) check_thresholds(*thresholds, spec, found);
 }
 
 // One row a pair: of two, one would be dead.
@@ -428,7 +449,7 @@ void check_layer_names(const std::vector<LayerSpec>& layers, std::map<std::strin
 void check_rules(const DocNode& doc, const ModelSpec& spec, Diagnostics& found) {
   if (!doc.is_map()) return;
   check_network(doc, spec, found);
-  check_early_exit(doc, found);
+  check_early_exit(doc, spec, found);
   check_devices(doc, spec, found);
   check_links(doc, spec, found);
   check_placement(doc, spec, found);

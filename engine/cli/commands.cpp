@@ -24,6 +24,7 @@ std::function<ExitCode()> declare_resume(CLI::App& app, const CommonOptions& com
 std::function<ExitCode()> declare_replay(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_exits(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_prune(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_sparsity(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_profile(CLI::App& app, const CommonOptions& common);
@@ -81,6 +82,10 @@ constexpr CommandDef kCommands[] = {
     {"eval", "Scores a model on labelled data: accuracy of every module, and what early exits save.",
      "cleave eval model.yaml --weights last.safetensors\ncleave eval model.yaml --exit max_probability=0.9",
      "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", "--out", declare_eval},
+    {"exits", "Chooses when samples may leave early: accuracy against compute saved, and a threshold for each module.",
+     "cleave exits model.yaml --weights last.safetensors --loss 1%\n"
+     "cleave exits model.yaml --draws a_run --rule entropy -o exits",
+     "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", nullptr, declare_exits},
     {"prune", "Prints accuracy against the share of weights left out, and writes the pruned network.",
      "cleave prune runs/20261120T153800Z-fashion-sparse --svg pruned.svg\n"
      "cleave prune a_run --level 90% --output pruned.safetensors",

@@ -1,36 +1,63 @@
 #include "engine/cli/evaluation.h"
 
+#include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "engine/cli/samples.h"
 #include "engine/runtime/swarm_flow.h"
 #include "graphs/passes.h"
-#include "graphs/weights_file.h"
 #include "ops/core/catalog.h"
 
 namespace cleave {
 
 namespace {
 
-EarlyExitSpec parse_rule(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  const std::string rule = text.substr(0, equals);
-  if (rule != "max_probability" && rule != "entropy") {
-    const std::string near = closest_name(rule, {"max_probability", "entropy", "off"});
-    throw UserError(fmt::format(
-        "--exit {}: {}", text,
-        near.empty() ? "write max_probability=0.9, entropy=0.5 or off" : fmt::format("did you mean '{}'?", near)));
-  }
-  const std::string number = equals == std::string::npos ? "" : text.substr(equals + 1);
+// "0.9" of "max_probability=0.9" or "m1=0.9"; also "never", for a module.
+double parse_threshold(const std::string& option, const std::string& rule, const std::string& text, bool of_module) {
+  if (of_module && text == "never") return kNeverLeaves;
   const double most = rule == "entropy" ? 100 : 1;
   double threshold = -1;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), threshold);
-  if (error != std::errc() || end != number.data() + number.size() || !(threshold >= 0 && threshold <= most))
-    throw UserError(fmt::format("--exit {}: the threshold of {} is a number from 0 to {}, as in {}={}", text, rule,
-                                most, rule, rule == "entropy" ? 0.5 : 0.9));
-  return {rule, threshold};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threshold);
+  if (error != std::errc() || end != text.data() + text.size() || !(threshold >= 0 && threshold <= most))
+    throw UserError(fmt::format("--exit {}: the threshold of {} is a number from 0 to {}{}, as in {}={}", option, rule,
+                                most, of_module ? " or never" : "", rule, rule == "entropy" ? 0.5 : 0.9));
+  return threshold;
+}
+
+void check_rule(const std::string& option, const std::string& rule) {
+  if (rule == "max_probability" || rule == "entropy") return;
+  const std::string near = closest_name(rule, {"max_probability", "entropy", "off"});
+  throw UserError(fmt::format(
+      "--exit {}: {}", option,
+      near.empty() ? "write max_probability=0.9, entropy=0.5 or off" : fmt::format("did you mean '{}'?", near)));
+}
+
+// "RULE=X" or "RULE=X,MODULE=X,…".
+ExitRule parse_rule(const std::string& option, const Graph& graph) {
+  ExitRule spec;
+  std::vector<std::string> modules;  // that can be left
+  for (const Module& module : graph.modules)
+    if (&module != &graph.modules.back()) modules.push_back(module.name);
+  std::istringstream parts(option);
+  for (std::string part; std::getline(parts, part, ',');) {
+    const std::size_t equals = part.find('=');
+    const std::string name = part.substr(0, equals);
+    const std::string number = equals == std::string::npos ? "" : part.substr(equals + 1);
+    if (spec.rule.empty()) {
+      check_rule(option, name);
+      spec.rule = name;
+      spec.threshold = parse_threshold(option, name, number, false);
+      continue;
+    }
+    if (std::find(modules.begin(), modules.end(), name) == modules.end())
+      throw UserError(fmt::format("--exit {}: no module '{}' can be left early; one of: {}", option, name,
+                                  fmt::join(modules, ", ")));
+    spec.thresholds[name] = parse_threshold(option, spec.rule, number, true);
+  }
+  return spec;
 }
 
 std::size_t head_count(const Graph& graph) {
@@ -42,25 +69,25 @@ std::size_t head_count(const Graph& graph) {
 }  // namespace
 
 const char* early_exit_help() {
-  return "answer from the first module that is sure: max_probability=P, entropy=NATS, or off; else the model's rule";
+  return "answer from the first module that is sure: max_probability=P or entropy=NATS, then MODULE=X or "
+         "MODULE=never for those with a threshold of their own; or off; else the model's rule";
 }
 
-Weights weights_for(const Model& model, const std::string& option, Log& log) {
-  const ModelSpec& spec = model.reading.spec;
-  if (!option.empty()) return read_weights(option, model.graph);
-  if (!spec.weights_file.empty()) return read_weights(beside_model(spec, spec.weights_file), model.graph);
-  log.note(
-      fmt::format("no weights given: random ones of seed {} answer; --weights FILE takes trained ones", spec.seed));
-  return initial_weights(model.graph, spec.seed);
-}
-
-std::optional<EarlyExitSpec> early_exit_for(const Model& model, const std::string& option) {
+std::optional<ExitRule> early_exit_for(const Model& model, const std::string& option) {
   if (option == "off") return std::nullopt;
-  if (option.empty()) return model.reading.spec.inference.early_exit;
-  const EarlyExitSpec rule = parse_rule(option);
+  if (option.empty()) return exit_rule_of(model.reading.doc);
+  check_rule(option, option.substr(0, option.find_first_of("=,")));
   if (head_count(model.graph) < 2)
     throw UserError(fmt::format("--exit {}: the network has one head, there is nothing to leave early from", option));
-  return rule;
+  return parse_rule(option, model.graph);
+}
+
+std::string rule_text(const std::optional<ExitRule>& rule) {
+  if (!rule) return "off";
+  std::string text = fmt::format("{}={}", rule->rule, rule->threshold);
+  for (const auto& [module, threshold] : rule->thresholds)
+    text += threshold == kNeverLeaves ? fmt::format(",{}=never", module) : fmt::format(",{}={}", module, threshold);
+  return text;
 }
 
 EvaluateReport answer_all(const Model& model, const Weights& weights, SwarmJob* job, const LabelledSource& source,

@@ -1,4 +1,4 @@
-// What `run` and `eval` share: which weights answer, and when a sample may leave early.
+// What `run` and `eval` share: when a sample may leave early, and where all is run.
 #pragma once
 
 #include <optional>
@@ -12,12 +12,13 @@
 
 namespace cleave {
 
-// Returns the weights in `option`, else those the model names, else random ones with a note that says so.
-Weights weights_for(const Model& model, const std::string& option, Log& log);
+// Returns the early exit of a command line: "" = the model's, "off" = none, "max_probability=0.9", "entropy=0.5",
+// "max_probability=0.9,m1=0.95,m2=never". Throws UserError with what would be right; also for a rule on a network with
+// one head only.
+std::optional<ExitRule> early_exit_for(const Model& model, const std::string& option);
 
-// Returns the early exit of a command line: "" = the model's, "off" = none, "max_probability=0.9", "entropy=0.5".
-// Throws UserError with what would be right; also for a rule on a network with one head only.
-std::optional<EarlyExitSpec> early_exit_for(const Model& model, const std::string& option);
+// Returns the same back as text: "max_probability=0.9,m1=0.95", "off".
+std::string rule_text(const std::optional<ExitRule>& rule);
 
 // Returns what --exit says of itself.
 const char* early_exit_help();

@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "engine/cli/evaluation.h"
+#include "engine/cli/evaluation_weights.h"
 #include "engine/cli/profile_report.h"
 #include "engine/cli/samples.h"
 #include "engine/cli/stop.h"
@@ -74,7 +75,7 @@ class ProfileProgress {
 Weights weights_to_time(const Model& model, const std::string& option, Log& log) {
   const ModelSpec& spec = model.reading.spec;
   const bool there = !spec.weights_file.empty() && is_file(beside_model(spec, spec.weights_file));
-  if (!option.empty() || there) return weights_for(model, option, log);
+  if (!option.empty() || there) return weights_for(model, {.weights = option}, log);
   log.debug("timing start weights: what a layer takes does not depend on their values");
   return initial_weights(model.graph, spec.seed);
 }

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "engine/cli/evaluation.h"
+#include "engine/cli/evaluation_weights.h"
 #include "engine/cli/run_source.h"
 #include "engine/cli/stop.h"
 #include "graphs/graph_text.h"
@@ -21,7 +22,8 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   SwarmOptions swarm;
-  std::string weights, exit, output;
+  WeightOptions weights;
+  std::string exit, output;
   RunInput input;
 };
 
@@ -118,7 +120,8 @@ ExitCode run_command(Options options, const CommonOptions& common) {
   Output output;
   if (!options.output.empty())
     output.file = std::make_unique<PredictionWriter>(options.output, prediction_format(options.output));
-  const Weights weights = weights_for(model, options.weights, log);
+  std::vector<Weights> draws = draws_for(model, options.weights, job != nullptr);
+  const Weights weights = draws.empty() ? weights_for(model, options.weights, log) : Weights{};
   const RunSource source = open_input(model, options.input);
   RunProgress progress(common, log, source.count);
   std::int64_t done = 0;
@@ -126,10 +129,12 @@ ExitCode run_command(Options options, const CommonOptions& common) {
   const LabelledSource next = [&](std::int64_t seq, TensorView frame, std::span<std::int32_t> labels) {
     return unwanted ? std::int64_t{0} : source.next(seq, frame, labels);
   };
-  const EvaluateReport report = answer_all(model, weights, job.get(), next, how, [&](const Prediction& prediction) {
+  const auto take = [&](const Prediction& prediction) {
     if (!unwanted && !output.write(prediction)) unwanted = true;
     progress.show(++done);
-  });
+  };
+  const EvaluateReport report = draws.empty() ? answer_all(model, weights, job.get(), next, how, take)
+                                              : answer_by_draws(model, std::move(draws), next, how, take);
   progress.finish();
   output.finish();
   if (options.input.stop->load())
@@ -139,8 +144,8 @@ ExitCode run_command(Options options, const CommonOptions& common) {
                        static_cast<double>(report.run.frames) / std::max(1e-9, report.run.seconds), how.flow.batch,
                        how.flow.batch == 1 ? "" : "s", report.samples_per_s));
   if (how.early_exit)
-    log.info(fmt::format("early exit {}={}: {:.1f} % of the compute saved", how.early_exit->rule,
-                         how.early_exit->threshold, 100 * report.compute_saved));
+    log.info(fmt::format("early exit {}: {:.1f} % of the compute saved", rule_text(how.early_exit),
+                         100 * report.compute_saved));
   return ExitCode::done;
 }
 
@@ -149,8 +154,7 @@ ExitCode run_command(Options options, const CommonOptions& common) {
 std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common) {
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->swarm.planning.file, "model file")->required()->type_name("FILE");
-  app.add_option("--weights", options->weights, "safetensors file; else the model's, else random weights")
-      ->type_name("FILE");
+  add_weight_options(app, options->weights);
   app.add_option("--input", options->input.where,
                  "samples: a file, - for stdin, or a data set (NAME or NAME:SPLIT); else the model's data.test")
       ->type_name("FILE|-|SET");

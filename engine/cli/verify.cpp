@@ -13,6 +13,7 @@
 
 #include "engine/cli/command.h"
 #include "engine/cli/evaluation.h"
+#include "engine/cli/evaluation_weights.h"
 #include "engine/cli/run_source.h"
 #include "engine/cli/stop.h"
 #include "engine/cli/swarm_options.h"
@@ -275,7 +276,7 @@ ExitCode verify_command(const Options& options, const CommonOptions& common) {
   const std::atomic<bool>& stop = watch_signals();
   const std::unique_ptr<SwarmJob> job = prepare_swarm(options.swarm, common, log);
   const Model& model = job->planning->model;
-  const Weights weights = weights_for(model, options.weights, log);
+  const Weights weights = weights_for(model, {.weights = options.weights}, log);
   SwarmFlow flow(model.graph, weights, job->plan, {model.graph.output}, job->setup, stop);
   flow.start();
   Probe probe(options.frames, job->setup.batch, flow.in_flight());

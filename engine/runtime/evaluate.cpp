@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/runtime/draw_ensemble.h"
+
 namespace cleave {
 
 namespace {
@@ -17,6 +19,7 @@ namespace {
 struct HeadCounts {
   std::int64_t correct = 0;
   double cross_entropy = 0;  // sum
+  Calibration calibration;
   std::int64_t left = 0, left_labelled = 0, left_correct = 0;
 };
 
@@ -40,9 +43,10 @@ std::vector<HeadReport> heads_of(const Graph& graph) {
     const bool last = m + 1 == graph.modules.size();
     const NodeId head = module.head == NodeId::none && last ? graph.output : module.head;
     if (head == NodeId::none) continue;
-    heads.push_back({.name = module.name, .module = static_cast<std::int32_t>(m), .head = head});
+    heads.push_back({.name = module.name, .module = static_cast<std::int32_t>(m), .head = head, .calibration = {}});
   }
-  if (graph.modules.empty()) heads.push_back({.name = graph.name, .module = 0, .head = graph.output});
+  if (graph.modules.empty())
+    heads.push_back({.name = graph.name, .module = 0, .head = graph.output, .calibration = {}});
   return heads;
 }
 
@@ -55,7 +59,12 @@ double share(std::int64_t part, std::int64_t whole) {
 class Tally {
  public:
   Tally(const Graph& graph, const EvaluateOptions& options)
-      : graph_(graph), options_(options), heads_(heads_of(graph)), counts_(heads_.size()), paid_(paid_up_to(graph)) {
+      : graph_(graph),
+        options_(options),
+        heads_(heads_of(graph)),
+        counts_(heads_.size()),
+        answers_(heads_.size()),
+        paid_(paid_up_to(graph)) {
     classes_ = element_count(graph.node(heads_.back().head).type.shape);
     if (options.confusion) confusion_.resize(static_cast<std::size_t>(classes_ * classes_));
   }
@@ -64,34 +73,51 @@ class Tally {
   EvaluateReport report(RunReport run) const;
 
  private:
-  HeadAnswer ask(const HeadReport& head, const FrameResult& result, std::int64_t i, std::int32_t label,
-                 HeadCounts& counts) const;
+  std::vector<float> logits_of(NodeId node, const FrameResult& result, std::int64_t i) const;
+  HeadAnswer ask(std::size_t head, const FrameResult& result, std::int64_t i, std::int32_t label);
   void leave(std::size_t head, const Prediction& prediction);
 
   const Graph& graph_;
   const EvaluateOptions& options_;
   std::vector<HeadReport> heads_;
   std::vector<HeadCounts> counts_;
+  std::vector<HeadAnswer> answers_;  // to the sample at hand
   std::vector<double> paid_;
   double spent_ = 0;
   std::int64_t samples_ = 0, labelled_ = 0, classes_ = 0;
   std::vector<std::int64_t> confusion_;
 };
 
-HeadAnswer Tally::ask(const HeadReport& head, const FrameResult& result, std::int64_t i, std::int32_t label,
-                      HeadCounts& counts) const {
-  const ConstTensorView output = result.output(head.head);
+std::vector<float> Tally::logits_of(NodeId node, const FrameResult& result, std::int64_t i) const {
+  const ConstTensorView output = result.output(node);
   std::vector<float> logits(output.sample(i), output.sample(i) + output.sample_size());
-  const OpDef* op = graph_.node(head.head).op;
+  const OpDef* op = graph_.node(node).op;
   if (op != nullptr && std::string_view(op->name) == "softmax")
     for (float& value : logits) value = std::log(std::max(value, 1e-30F));
+  return logits;
+}
+
+HeadAnswer Tally::ask(std::size_t head, const FrameResult& result, std::int64_t i, std::int32_t label) {
+  std::vector<float> logits;
+  if (options_.averaged.empty()) {
+    logits = logits_of(heads_[head].head, result, i);
+  } else {
+    std::vector<std::vector<float>> of_draws;
+    for (const NodeId node : options_.averaged[head]) of_draws.push_back(logits_of(node, result, i));
+    logits = mean_log_probabilities(of_draws);
+  }
   const HeadAnswer answer = answer_of(logits);
   if (label < 0) return answer;
-  if (label >= output.sample_size())
+  if (label >= static_cast<std::int32_t>(logits.size()))
     throw UserError(fmt::format("label {} of sample {}: node '{}' has {} classes, from 0", label, samples_,
-                                graph_.node(head.head).name, output.sample_size()));
+                                graph_.node(heads_[head].head).name, logits.size()));
+  HeadCounts& counts = counts_[head];
   counts.correct += answer.answer == label ? 1 : 0;
   counts.cross_entropy += answer.log_normalizer - static_cast<double>(logits[static_cast<std::size_t>(label)]);
+  std::vector<double> probabilities;
+  for (const float logit : logits)
+    probabilities.push_back(std::exp(static_cast<double>(logit) - answer.log_normalizer));
+  counts.calibration.add(probabilities, answer.answer, label);
   return answer;
 }
 
@@ -110,9 +136,9 @@ Prediction Tally::add(const FrameResult& result, std::int64_t i, std::int32_t la
   Prediction prediction{.sample = samples_, .label = label};
   bool left = false;
   for (std::size_t h = 0; h < heads_.size(); ++h) {
-    const HeadAnswer answer = ask(heads_[h], result, i, label, counts_[h]);
+    const HeadAnswer answer = answers_[h] = ask(h, result, i, label);
     const bool last = h + 1 == heads_.size();
-    const bool sure = options_.early_exit.has_value() && may_leave(*options_.early_exit, answer);
+    const bool sure = options_.early_exit.has_value() && may_leave(*options_.early_exit, heads_[h].name, answer);
     if (left || !(last || sure)) continue;
     left = true;
     prediction.answer = answer.answer;
@@ -120,6 +146,7 @@ Prediction Tally::add(const FrameResult& result, std::int64_t i, std::int32_t la
     prediction.module = heads_[h].module;
     leave(h, prediction);
   }
+  if (options_.on_heads) options_.on_heads(label, answers_);
   ++samples_;
   labelled_ += label < 0 ? 0 : 1;
   return prediction;
@@ -138,6 +165,7 @@ EvaluateReport Tally::report(RunReport run) const {
     HeadReport& head = report.heads[h];
     head.accuracy = share(counts.correct, labelled_);
     head.cross_entropy = share(counts.cross_entropy, static_cast<double>(labelled_));
+    head.calibration = counts.calibration;
     head.left = counts.left;
     head.left_share = share(counts.left, samples_);
     head.left_accuracy = share(counts.left_correct, counts.left_labelled);
@@ -214,10 +242,20 @@ std::vector<NodeId> answering_nodes(const Graph& graph) {
   return nodes;
 }
 
-bool may_leave(const EarlyExitSpec& rule, const HeadAnswer& answer) {
+bool may_leave(const ExitRule& rule, const std::string& module, const HeadAnswer& answer) {
   assert(rule.rule == "max_probability" || rule.rule == "entropy");
-  if (rule.rule == "entropy") return answer.entropy <= rule.threshold;
-  return answer.probability >= rule.threshold;
+  const double threshold = rule.threshold_of(module);
+  if (threshold == kNeverLeaves) return false;
+  if (rule.rule == "entropy") return answer.entropy <= threshold;
+  return answer.probability >= threshold;
+}
+
+std::vector<double> compute_shares(const Graph& graph) {
+  const std::vector<double> paid = paid_up_to(graph);
+  std::vector<double> shares;
+  for (const HeadReport& head : heads_of(graph))
+    shares.push_back(share(paid[static_cast<std::size_t>(head.module)], paid.back()));
+  return shares;
 }
 
 EvaluateReport evaluate(const Graph& graph, const RunFrames& run, const LabelledSource& source,

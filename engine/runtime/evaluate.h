@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "engine/runtime/calibration.h"
 #include "engine/runtime/flow.h"
 #include "engine/runtime/predictions.h"
+#include "graphs/exit_rule.h"
 #include "graphs/graph.h"
-#include "graphs/model_spec.h"
 
 namespace cleave {
 
@@ -19,10 +20,23 @@ namespace cleave {
 // end. Called like a FrameSource.
 using LabelledSource = std::function<std::int64_t(std::int64_t seq, TensorView input, std::span<std::int32_t> labels)>;
 
+// What a head says about one sample.
+struct HeadAnswer {
+  std::int32_t answer = 0;  // the first class with the largest probability
+  double probability = 0;
+  double entropy = 0;         // -Σ p log p, in nats
+  double log_normalizer = 0;  // log Σ exp(logit): −log p(class) = log_normalizer − logit
+};
+
 struct EvaluateOptions {
   FlowOptions flow{};
-  std::optional<EarlyExitSpec> early_exit{};  // not given: the last module answers
-  bool confusion = false;                     // count answers by label
+  std::optional<ExitRule> early_exit{};  // not given: the last module answers
+  bool confusion = false;                // count answers by label
+  // By head, as answering_nodes: nodes whose probabilities are averaged to give the head's, see DrawEnsemble. Empty =
+  // the heads themselves.
+  std::vector<std::vector<NodeId>> averaged{};
+  // Called for every sample, in order, with what each head says of it.
+  std::function<void(std::int32_t label, std::span<const HeadAnswer> heads)> on_heads{};
 };
 
 // One module that has a head; for a graph without one, its output counts as the head.
@@ -31,7 +45,8 @@ struct HeadReport {
   std::int32_t module = 0;  // its place, from 0
   NodeId head = NodeId::none;
   double accuracy = 0;       // share of the labelled samples its own answer is right for; 0 when none is labelled
-  double cross_entropy = 0;  // mean over the labelled samples, in nats
+  double cross_entropy = 0;  // mean over the labelled samples, in nats: the negative log-likelihood
+  Calibration calibration;   // over the labelled samples
   std::int64_t left = 0;     // samples that it gave the answer for
   double left_share = 0;     // of all samples
   double left_accuracy = 0;  // of the labelled among these; 0 when there are none
@@ -50,10 +65,10 @@ struct EvaluateReport {
 
 // Runs `graph` over all samples of `source`. A sample leaves at the first module whose head is sure enough: largest
 // probability ≥ threshold (`max_probability`) or entropy ≤ threshold nats (`entropy`) of the softmax of its logits; the
-// last module always answers. Leaving at module m is counted as the bodies and heads of modules 0…m; all heads are
-// computed all the same, as their accuracy is reported. A head that ends in softmax gives its probabilities itself.
-// `on_prediction`, when given, gets the answers in order. Throws as Flow::run, and UserError for a label that is not a
-// class of the head.
+// last module always answers; modules may have thresholds of their own. Leaving at module m is counted as the bodies
+// and heads of modules 0…m; all heads are computed all the same, as their accuracy is reported. A head that ends in
+// softmax gives its probabilities itself. `on_prediction`, when given, gets the answers in order. Throws as Flow::run,
+// and UserError for a label that is not a class of the head.
 EvaluateReport evaluate(const Graph& graph, Weights weights, const LabelledSource& source,
                         const EvaluateOptions& options,
                         const std::function<void(const Prediction&)>& on_prediction = nullptr);
@@ -68,17 +83,12 @@ EvaluateReport evaluate(const Graph& graph, const RunFrames& run, const Labelled
                         const EvaluateOptions& options,
                         const std::function<void(const Prediction&)>& on_prediction = nullptr);
 
-// What a head says about one sample.
-struct HeadAnswer {
-  std::int32_t answer = 0;  // the first class with the largest probability
-  double probability = 0;
-  double entropy = 0;         // -Σ p log p, in nats
-  double log_normalizer = 0;  // log Σ exp(logit): −log p(class) = log_normalizer − logit
-};
-
 // Returns the answer of `logits`.
 HeadAnswer answer_of(std::span<const float> logits);
-// Returns whether `answer` is sure enough to leave with.
-bool may_leave(const EarlyExitSpec& rule, const HeadAnswer& answer);
+// Returns whether `answer` is sure enough to leave the module with.
+bool may_leave(const ExitRule& rule, const std::string& module, const HeadAnswer& answer);
+// Returns the share of the operations (multiply-adds and binary ops) that a sample costs which leaves at each of the
+// heads; the last is 1.
+std::vector<double> compute_shares(const Graph& graph);
 
 }  // namespace cleave

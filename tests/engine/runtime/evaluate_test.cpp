@@ -88,7 +88,7 @@ TEST(Evaluate, WithoutEarlyExitTheLastModuleAnswers) {
   EXPECT_EQ(report.confusion, (std::vector<std::int64_t>{1, 2, 1, 0}));  // labels 0 0 1 0, answers 1 1 0 0
 }
 
-class EarlyExit : public ::testing::TestWithParam<EarlyExitSpec> {};
+class EarlyExit : public ::testing::TestWithParam<ExitRule> {};
 
 TEST_P(EarlyExit, SharesAccuracyAndComputeAreThoseCountedByHand) {
   const EvaluateReport report = evaluate_four({.early_exit = GetParam()});
@@ -102,11 +102,25 @@ TEST_P(EarlyExit, SharesAccuracyAndComputeAreThoseCountedByHand) {
 
 // Probabilities of the near head: 0.982 0.731 0.982 0.731; entropies: 0.09 0.58 0.09 0.58 nats.
 INSTANTIATE_TEST_SUITE_P(BothRules, EarlyExit,
-                         ::testing::Values(EarlyExitSpec{"max_probability", 0.9}, EarlyExitSpec{"entropy", 0.2}));
+                         ::testing::Values(ExitRule{"max_probability", 0.9}, ExitRule{"entropy", 0.2}));
+
+TEST(Evaluate, AModuleMayHaveAThresholdOfItsOwn) {
+  EXPECT_EQ(evaluate_four({.early_exit = ExitRule{"max_probability", 0.9, {{"near", 0.7}}}}).heads[0].left, 4);
+  EXPECT_EQ(evaluate_four({.early_exit = ExitRule{"max_probability", 0.9, {{"far", 0.7}}}}).heads[0].left, 2);
+  EXPECT_EQ(evaluate_four({.early_exit = ExitRule{"entropy", 0.2, {{"near", kNeverLeaves}}}}).heads[0].left, 0);
+  EXPECT_EQ(compute_shares(two_modules()), (std::vector<double>{0.25, 1}));
+}
+
+TEST(Evaluate, ScoresEveryHeadsCalibration) {
+  const Calibration near = evaluate_four({}).heads[0].calibration;
+  const double sure = 1 / (1 + std::exp(-4.0)), unsure = 1 / (1 + std::exp(-1.0));
+  EXPECT_EQ(near.samples, 4);
+  EXPECT_NEAR(near.expected_error(), (2 * (1 - sure) + 2 * std::abs(0.5 - unsure)) / 4, 1e-12);
+}
 
 TEST(Evaluate, GivesPredictionsInOrder) {
   std::vector<Prediction> predictions;
-  evaluate_four({.flow = {.threads = 2}, .early_exit = EarlyExitSpec{"max_probability", 0.9}}, &predictions);
+  evaluate_four({.flow = {.threads = 2}, .early_exit = ExitRule{"max_probability", 0.9}}, &predictions);
   const auto sure = static_cast<float>(1 / (1 + std::exp(-4.0)));
   const auto unsure = static_cast<float>(1 / (1 + std::exp(-1.0)));
   EXPECT_EQ(predictions, (std::vector<Prediction>{
