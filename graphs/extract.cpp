@@ -237,7 +237,6 @@ struct Later {
   const char* fine = nullptr;  // a value that is no obstacle
 };
 constexpr Later kLater[] = {
-    {"training.chains", "train", "1"},
     {"inference.rate", "run eval", "max"},
 };
 

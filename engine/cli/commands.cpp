@@ -22,6 +22,7 @@ std::function<ExitCode()> declare_simulate(CLI::App& app, const CommonOptions& c
 std::function<ExitCode()> declare_train(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_resume(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_replay(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_diag(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_exits(CLI::App& app, const CommonOptions& common);
@@ -75,6 +76,9 @@ constexpr CommandDef kCommands[] = {
     {"replay", "Repeats a training run from its message log and compares: the same weights, bit for bit.",
      "cleave replay runs/20261121T100000Z-mine\ncleave replay RUN --threads 1 --format json", "text|json",
      "6 the weights are other ones, 130 stopped by Ctrl-C", "--set|--out", declare_replay},
+    {"diag", "Says how far the chains of a training run can be trusted, which blocks are stuck, and what to do.",
+     "cleave diag runs/20261120T153800Z-fashion-hybrid --plots\ncleave diag a_run --warm-up 30% --export draws",
+     "text|json|csv|md", "3 model not valid, 6 something is wrong", "--set|--out|--seed|--threads", declare_diag},
     {"run", "Answers each sample of a data set, a file or a stream; predictions go to stdout as CSV or to a file.",
      "cleave run model.yaml --weights last.safetensors --output answers.csv\n"
      "cleave run model.yaml --input - --input-format raw < images.bin",

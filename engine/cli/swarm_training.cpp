@@ -51,6 +51,11 @@ std::vector<int> places_without(std::vector<int> device_of, const Swarm& swarm, 
 
 std::unique_ptr<SwarmTrainingJob> prepare_swarm_training(const SwarmOptions& options, const TrainJob& job,
                                                          const CommonOptions& common, Log& log) {
+  if (job.spec().training.chains > 1)
+    throw UserError(fmt::format(
+        "{}: training.chains: several chains are trained in one process, not on workers: leave out --local and the "
+        "devices' addresses, or set training.chains=1",
+        job.spec().file));
   auto swarm = std::make_unique<SwarmTrainingJob>();
   swarm->swarm.planning = std::make_unique<PlanningJob>();
   PlanningJob& planning = *swarm->swarm.planning;

@@ -233,9 +233,10 @@ std::string lambda_line(const TrainJob& job) {
 }
 
 std::int64_t memory_estimate(const TrainJob& job) {
+  const std::int64_t data = dataset_bytes(job.train_set) + dataset_bytes(job.test_set);
   const std::int64_t lanes = job.options.lanes;
   const std::int64_t images = (images_per_batch(job) + lanes - 1) / lanes * lanes;
-  std::int64_t bytes = dataset_bytes(job.train_set) + dataset_bytes(job.test_set) + 4 * 2 * weight_count(job.graph());
+  std::int64_t bytes = 4 * 2 * weight_count(job.graph());
   bytes += 4 * 2 * job.options.keep_draws * weight_count(job.graph());  // kept, and in a checkpoint on its way
   bytes += 4 * images * 3 * element_count(job.spec().input.shape);
   for (std::size_t m = 0; m < job.graph().modules.size(); ++m)
@@ -244,18 +245,19 @@ std::int64_t memory_estimate(const TrainJob& job) {
     for (std::size_t m = 1; m < job.graph().modules.size(); ++m)
       bytes += 4 * images * job.options.buffer.capacity *
                element_count(job.graph().node(job.graph().modules[m].input).type.shape);
-  return bytes;
+  return data + job.spec().training.chains * bytes;
 }
 
 std::int64_t disk_estimate(const TrainJob& job) {
-  constexpr std::int64_t kRowBytes = 72;
+  constexpr std::int64_t kRowBytes = 96;
   const auto modules = static_cast<std::int64_t>(job.graph().modules.size());
   const double steps = static_cast<double>(job.options.epochs * batches_per_epoch(job)) *
                        static_cast<double>(job.options.steps * modules);
   const double rows = steps / static_cast<double>(job.options.trace_every);
   const std::int64_t checkpoints = job.spec().training.checkpoint_keep + 1;  // old and new for a while
   const std::int64_t files = 2 + checkpoints + job.options.keep_draws * (checkpoints + 1) + 1;  // of weights
-  return files * 4 * weight_count(job.graph()) + static_cast<std::int64_t>(kRowBytes * rows) + (1 << 20);
+  const std::int64_t chain = files * 4 * weight_count(job.graph()) + static_cast<std::int64_t>(kRowBytes * rows);
+  return job.spec().training.chains * chain + (1 << 20);
 }
 
 std::string mode_line(const TrainJob& job) {

@@ -49,7 +49,9 @@ TrainProgress::TrainProgress(const TrainJob& job, const CommonOptions& common, L
       ticks_(from.number),
       all_ticks_(job.options.epochs * batches_per_epoch_ + static_cast<std::int64_t>(job.graph().modules.size()) - 1),
       from_(from),
-      modules_(job.graph().modules.size()) {
+      modules_(job.graph().modules.size()),
+      live_(job.graph().modules.size(), static_cast<std::size_t>(job.spec().training.chains)),
+      chain_batches_(static_cast<std::size_t>(job.spec().training.chains - 1)) {
   if (fancy_) draw();
 }
 
@@ -82,7 +84,20 @@ std::string TrainProgress::module_line(std::size_t module) const {
   const std::string line =
       fmt::format("{:<10}{:>9.4f}{:>9}{:>9}{:>14}{:>10.0f}", name, at.mean_loss, accuracy_at(train_accuracy_, module),
                   accuracy_at(test_accuracy_, module), acceptance(at), at.steps_per_s);
-  return is_cascade() ? line + queue_cells(at) : line;
+  return is_cascade() ? line + live_cells(module) + queue_cells(at) : line + live_cells(module);
+}
+
+// R-hat and effective draws of the losses that batches left, all chains, in the later half of the run.
+std::string TrainProgress::live_cells(std::size_t module) const {
+  const LiveDiagnostics::Figures figures = live_.of(module);
+  if (!std::isfinite(figures.rhat)) return fmt::format("{:>8}{:>7}", "-", "-");
+  return fmt::format("{:>8.3f}{:>7.0f}", figures.rhat, figures.ess);
+}
+
+std::string TrainProgress::chains_line() const {
+  std::string text = "other chains at batch";
+  for (const std::atomic<std::int64_t>& done : chain_batches_) text += fmt::format(" {}", done.load());
+  return text + fmt::format(" of {}", job_.options.epochs * batches_per_epoch_);
 }
 
 std::string TrainProgress::acceptance(const BatchProgress& at) const {
@@ -102,9 +117,11 @@ std::string TrainProgress::queue_cells(const BatchProgress& at) const {
 void TrainProgress::draw() {
   if (quiet_) return;
   std::vector<std::string> lines = {head_line(20), fmt::format("{:<10}{:>9}{:>9}{:>9}{:>14}{:>10}", "", "loss",
-                                                               "train %", "test %", "accept b/h", "steps/s")};
+                                                               "train %", "test %", "accept b/h", "steps/s") +
+                                                       fmt::format("{:>8}{:>7}", "R-hat", "ESS")};
   if (is_cascade()) lines.back() += fmt::format("{:>8}{:>7}{:>7}", "steps", "queue", "wait");
   for (std::size_t m = 0; m < modules_.size(); ++m) lines.push_back(module_line(m));
+  if (!chain_batches_.empty()) lines.push_back(chains_line());
   std::string text = drawn_lines_ > 0 ? fmt::format("\x1b[{}A", drawn_lines_) : "";
   const std::size_t columns = terminal_columns() - 1;
   for (const std::string& line : lines) text += fmt::format("\r{}\x1b[K\n", line.substr(0, columns));
@@ -120,6 +137,8 @@ void TrainProgress::print_plain(bool now) {
     if (!modules_[m]) continue;
     const BatchProgress& at = *modules_[m];
     text += fmt::format(" | {} loss {:.4f} accept {}", job_.graph().modules[m].name, at.mean_loss, acceptance(at));
+    if (const LiveDiagnostics::Figures live = live_.of(m); std::isfinite(live.rhat))
+      text += fmt::format(" R-hat {:.2f}", live.rhat);
     if (is_cascade() && at.buffer.waiting > 0) text += fmt::format(" queue {}", at.buffer.waiting);
     if (m < test_accuracy_.size()) text += fmt::format(" test {} %", percent(test_accuracy_[m]));
   }
@@ -129,9 +148,16 @@ void TrainProgress::print_plain(bool now) {
 void TrainProgress::batch_done(const BatchProgress& progress) {
   const auto module = static_cast<std::int64_t>(index_of(progress.module));
   modules_[index_of(progress.module)] = progress;
+  live_.add(0, index_of(progress.module), progress.mean_loss);
   ticks_ = std::max(ticks_, progress.epoch * batches_per_epoch_ + progress.batch + module + 1);
   if (fancy_) draw();
   else print_plain(false);
+}
+
+void TrainProgress::chain_heard(std::size_t chain, const BatchProgress& progress) {
+  live_.add(chain, index_of(progress.module), progress.mean_loss);
+  if (index_of(progress.module) == 0)
+    chain_batches_[chain - 1] = progress.epoch * batches_per_epoch_ + progress.batch + 1;
 }
 
 void TrainProgress::scored(std::vector<double> train_accuracy, std::vector<double> test_accuracy) {

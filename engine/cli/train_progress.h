@@ -1,6 +1,7 @@
 // How a training run looks while it goes on.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "engine/cli/log.h"
 #include "engine/cli/train_job.h"
+#include "engine/train/live_diagnostics.h"
 #include "engine/train/module_trainer.h"
 
 namespace cleave {
@@ -21,6 +23,8 @@ class TrainProgress {
   TrainProgress(const TrainJob& job, const CommonOptions& common, Log& log, const BatchPlace& from);
 
   void batch_done(const BatchProgress& progress);
+  // A batch of a chain beside this one; thread safe.
+  void chain_heard(std::size_t chain, const BatchProgress& progress);
   // Accuracies by module, in place of those of the epoch before; an empty list leaves a column out.
   void scored(std::vector<double> train_accuracy, std::vector<double> test_accuracy);
   // Leaves what is drawn as it is; what comes next starts on a line of its own.
@@ -34,6 +38,8 @@ class TrainProgress {
   bool is_cascade() const;
   std::string acceptance(const BatchProgress& at) const;
   std::string queue_cells(const BatchProgress& at) const;
+  std::string live_cells(std::size_t module) const;
+  std::string chains_line() const;
   void draw();
   void print_plain(bool now);
 
@@ -45,6 +51,8 @@ class TrainProgress {
   BatchPlace from_;
   std::vector<std::optional<BatchProgress>> modules_;
   std::vector<double> train_accuracy_, test_accuracy_;
+  LiveDiagnostics live_;
+  std::vector<std::atomic<std::int64_t>> chain_batches_;  // the first module has done, of chains 2 and up
   std::size_t drawn_lines_ = 0;
 };
 

@@ -79,6 +79,9 @@ std::string explanation(const TrainJob& job, const TrainResult& result, const st
                       batches_per_epoch(job) == 1 ? "" : "es", with_blanks(images_per_batch(job)), job.options.threads,
                       job.options.threads == 1 ? "" : "s", result.report.seconds);
   text += fmt::format("weights hash {}   run folder {}\n", result.weights_hash, result.run_folder);
+  if (!result.other_hashes.empty())
+    text += fmt::format("these are of chain 1 of {}, the others are in {}/chains; compare them: cleave diag {}\n",
+                        result.other_hashes.size() + 1, result.run_folder, shell_word(result.run_folder));
   return text + fmt::format("go on with: cleave eval {} --weights {}\n", model, shell_word(result.weights_file));
 }
 
@@ -120,28 +123,29 @@ std::string to_json(const TrainJob& job, const TrainResult& result) {
                        {"not_finite", counts.not_finite},
                        {"seconds", module.seconds}});
   }
-  const Json json = {{"model", job.spec().name},
-                     {"seed", job.options.seed},
-                     {"epochs", job.options.epochs},
-                     {"batches", result.report.batches},
-                     {"images_per_batch", images_per_batch(job)},
-                     {"steps_per_batch", job.options.steps},
-                     {"algorithm", job.options.algorithm},
-                     {"learning_rate", job.options.sgd.learning_rate},
-                     {"momentum", job.options.sgd.momentum},
-                     {"images_a_step", job.options.sgd.batch},
-                     {"reduce", job.options.reduce},
-                     {"lambda", lambda_of(job)},
-                     {"lambda_per_image", lambda_per_image(job)},
-                     {"lambda_of_other_reduce", other_lambda(job)},
-                     {"threads", job.options.threads},
-                     {"stopped", result.report.stopped},
-                     {"seconds", result.report.seconds},
-                     {"weights_hash", result.weights_hash},
-                     {"weights", result.weights_file},
-                     {"run_folder", result.run_folder},
-                     {"epoch_scores", epoch_scores_json(result)},
-                     {"modules", modules}};
+  Json json = {{"model", job.spec().name},
+               {"seed", job.options.seed},
+               {"epochs", job.options.epochs},
+               {"batches", result.report.batches},
+               {"images_per_batch", images_per_batch(job)},
+               {"steps_per_batch", job.options.steps},
+               {"algorithm", job.options.algorithm},
+               {"learning_rate", job.options.sgd.learning_rate},
+               {"momentum", job.options.sgd.momentum},
+               {"images_a_step", job.options.sgd.batch},
+               {"reduce", job.options.reduce},
+               {"lambda", lambda_of(job)},
+               {"lambda_per_image", lambda_per_image(job)},
+               {"lambda_of_other_reduce", other_lambda(job)},
+               {"threads", job.options.threads},
+               {"stopped", result.report.stopped},
+               {"seconds", result.report.seconds},
+               {"weights_hash", result.weights_hash},
+               {"weights", result.weights_file},
+               {"run_folder", result.run_folder},
+               {"epoch_scores", epoch_scores_json(result)},
+               {"modules", modules}};
+  if (!result.other_hashes.empty()) json["other_chains"] = result.other_hashes;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -27,6 +27,7 @@ struct TrainResult {
   Scores train, validation, test;  // train: of at most kTrainScored images
   std::vector<EpochScore> epochs;  // of this part of a run; the last is that of `train` and `test`
   std::string weights_hash;
+  std::vector<std::string> other_hashes;  // of chains 2 and up
   std::string run_folder, weights_file;
 };
 

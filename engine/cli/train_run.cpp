@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/cli/side_chains.h"
 #include "engine/train/cascade.h"
 #include "engine/train/draw_files.h"
 #include "engine/train/message_log.h"
@@ -80,22 +81,7 @@ TrainRun::TrainRun(TrainJob& job, const CommonOptions& common, Log& log, const R
   for (const std::string& bad : from_->bad) log_.note(bad + "; an older checkpoint is taken");
 }
 
-void TrainRun::open_traces() {
-  for (const std::filesystem::path& file : trace_files(folder_, job_.graph())) {
-    const std::size_t m = traces_.size();
-    if (from_ != nullptr) cut_trace(file, from_->checkpoint.modules[m].counts.steps);
-    traces_.push_back(std::make_unique<TraceWriter>(file, std::vector<std::pair<std::string, std::string>>{
-                                                              {"model", job_.spec().name},
-                                                              {"module", job_.graph().modules[m].name},
-                                                              {"seed", fmt::format("{}", job_.options.seed)},
-                                                              {"batch", fmt::format("{}", images_per_batch(job_))},
-                                                              {"steps a batch", fmt::format("{}", job_.options.steps)},
-                                                              {"loss", job_.graph().loss.name},
-                                                              {"reduce", job_.options.reduce},
-                                                              {"lambda", fmt::format("{:.9g}", lambda_of(job_))},
-                                                              {"every", fmt::format("{}", job_.options.trace_every)}}));
-  }
-}
+TrainRun::~TrainRun() = default;
 
 void TrainRun::write_record(const std::string& status, const std::string& results) {
   record_.model = &job_.model.reading.doc;
@@ -130,6 +116,8 @@ void TrainRun::end_epoch(const Weights& weights, std::int64_t epochs) {
 
 void TrainRun::on_batch(const BatchProgress& progress) {
   progress_.batch_done(progress);
+  traces_->write(progress);
+  others_->check();
   if (progress.not_finite > 0)
     log_.debug(fmt::format("module {}: {} proposals with a loss that is no number were rejected",
                            job_.graph().module(progress.module).name, progress.not_finite));
@@ -141,6 +129,7 @@ void TrainRun::on_batch(const BatchProgress& progress) {
 // A full disk must not end a run that may have cost days: the older checkpoints stay, it is said once, and the next one
 // may find room again.
 void TrainRun::on_checkpoint(const RunCheckpoint& checkpoint, bool is_last) {
+  traces_->finish_batches();
   const double since_s = std::chrono::duration<double>(Clock::now() - checkpoint_time_).count();
   if (is_last || since_s >= job_.options.checkpoint_every_s) {
     try {
@@ -188,7 +177,11 @@ void TrainRun::stop_here() {
   const std::string again = fmt::format("{} --weights {}", record_.model_words, shell_word(result_.weights_file));
   const std::string saved =
       checkpoint_fault_.empty()
-          ? fmt::format("checkpoint {} (all {} modules)", checkpoint_, job_.graph().modules.size())
+          ? fmt::format("checkpoint {} (all {} modules){}", checkpoint_, job_.graph().modules.size(),
+                        result_.other_hashes.empty()
+                            ? ""
+                            : fmt::format(", and of {} chains beside it in {}", result_.other_hashes.size(),
+                                          (folder_.path / "chains").string()))
           : fmt::format("the last checkpoint could not be written ({}){}", checkpoint_fault_,
                         checkpoint_.empty() ? "" : ", an older one stays: " + checkpoint_);
   const std::string command = checkpoint_.empty() ? "train " + again : "resume " + shell_word(folder_.path.string());
@@ -215,39 +208,48 @@ void TrainRun::train_all() {
   TrainHooks hooks;
   hooks.on_batch = [this](const BatchProgress& progress) { on_batch(progress); };
   hooks.on_learnt = [&messages](const BatchProgress& progress) { messages.write(progress); };
-  hooks.on_step = [this](ModuleId module, const TraceRow& row) { traces_[index_of(module)]->write(row); };
-  hooks.on_save = [this](ModuleId module) { traces_[index_of(module)]->finish(); };
+  hooks.on_step = [this](ModuleId module, const TraceRow& row) { traces_->write(module, row); };
+  hooks.on_save = [this](ModuleId module) { traces_->finish_steps(module); };
   hooks.on_checkpoint = [this](const RunCheckpoint& checkpoint, bool is_last) { on_checkpoint(checkpoint, is_last); };
   const RunCheckpoint* from = from_ == nullptr ? nullptr : &from_->checkpoint;
   const BatchSource source = batches_of(job_.train, job_.options.seed);
   checkpoint_time_ = Clock::now();
+  others_ = std::make_unique<SideChains>(
+      job_, folder_, from_ != nullptr, log_,
+      [this](std::size_t chain, const BatchProgress& progress) { progress_.chain_heard(chain, progress); });
+  others_->start();
+  TrainOptions options = job_.options;
+  options.threads = chain_threads(job_, 1);
   if (job_.swarm != nullptr) {
     snapshot_ = job_.weights;
     SwarmTraining swarm = *job_.swarm;
     swarm.on_scored = [this](const ScoredBatch& scored) { on_scored(scored); };
-    result_.report = train_swarm(job_.graph(), job_.weights, source, job_.options, swarm, hooks, from);
+    result_.report = train_swarm(job_.graph(), job_.weights, source, options, swarm, hooks, from);
   } else if (job_.options.mode == TrainMode::lockstep) {
-    result_.report = train(job_.graph(), job_.weights, source, job_.options, hooks, from);
+    result_.report = train(job_.graph(), job_.weights, source, options, hooks, from);
   } else {
     snapshot_ = job_.weights;
-    result_.report = train_cascade(job_.graph(), job_.weights, source, job_.options, hooks, from);
+    result_.report = train_cascade(job_.graph(), job_.weights, source, options, hooks, from);
   }
+  others_->join();
+  result_.other_hashes = others_->weights_hashes();
 }
 
 ExitCode TrainRun::run() {
   result_.run_folder = folder_.path.string();
   result_.weights_file = folder_.weights_file();
   write_record("running", "");
-  open_traces();
+  traces_ = std::make_unique<RunTraces>(folder_, job_.graph(), trace_configuration(job_, 1), batches_per_epoch(job_),
+                                        from_ == nullptr ? nullptr : &from_->checkpoint);
   train_scored_ = job_.train.picks;
   if (static_cast<std::int64_t>(train_scored_.size()) > kTrainScored) train_scored_.resize(kTrainScored);
   try {
     scoring_cpu_s_ = cpu_seconds();
     train_all();
-    for (const auto& trace : traces_) trace->finish();
-    traces_.clear();
+    traces_->finish();
     save_weights(job_.weights);
   } catch (const std::exception&) {
+    others_.reset();
     progress_.finish();
     write_record("failed", "");
     if (!checkpoint_.empty())

@@ -12,10 +12,11 @@
 #include "engine/cli/train_result.h"
 #include "engine/train/run_checkpoint.h"
 #include "engine/train/run_folder.h"
-#include "engine/train/trace.h"
+#include "engine/train/run_traces.h"
 
 namespace cleave {
 
+class SideChains;
 struct ScoredBatch;
 
 // Everything it is given outlives it.
@@ -27,10 +28,11 @@ class TrainRun {
   TrainRun(TrainJob& job, const CommonOptions& common, Log& log, const RunFolder& folder, RunRecord record,
            FoundCheckpoint from);
 
+  ~TrainRun();
+
   ExitCode run();
 
  private:
-  void open_traces();
   void save_weights(const Weights& weights);
   void end_epoch(const Weights& weights, std::int64_t epochs);
   void on_batch(const BatchProgress& progress);
@@ -50,7 +52,8 @@ class TrainRun {
   RunRecord record_;
   std::unique_ptr<FoundCheckpoint> from_;  // null for a new run
   TrainProgress progress_;
-  std::vector<std::unique_ptr<TraceWriter>> traces_;
+  std::unique_ptr<RunTraces> traces_;
+  std::unique_ptr<SideChains> others_;
   std::vector<std::int64_t> train_scored_;
   TrainResult result_;
   std::int64_t epochs_done_ = 0;

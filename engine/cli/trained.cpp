@@ -6,7 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/cli/evaluation.h"
+#include "engine/cli/evaluation_weights.h"
+#include "engine/cli/train_job.h"
 #include "engine/train/run_folder.h"
 #include "graphs/weights_file.h"
 #include "ops/core/file.h"
@@ -17,15 +18,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kLargestModel = std::int64_t{64} << 20;
-
 Trained load_run(const std::string& path, const std::string& weights_file, const CommonOptions& common) {
   if (!common.sets.empty() || common.seed)
     throw UserError(fmt::format("{} is a run and keeps its own model: --set and --seed are for model files", path));
   const RunFolder folder{path};
   const RunRecord record = read_run_record(folder);
-  const Bytes text = read_file(folder.model_file(), kLargestModel);
-  Trained trained{path, true, load_model_text(record.model_file, {text.begin(), text.end()}), {}, record.model_words};
+  Trained trained{path, true, model_of_run(folder, record), {}, record.model_words};
   const std::string file = weights_file.empty() ? folder.weights_file() : weights_file;
   if (!is_file(file))
     throw UserError(fmt::format("{} holds no weights yet: they are written after every epoch and at the end", path));
@@ -42,7 +40,7 @@ Trained load_trained(const std::string& path, const std::string& weights_file, c
                                 printable(path)));
   Trained trained{path, false, load_model(path, common), {}, model_words(path, common)};
   if (!trained.model.reading.spec.has_network) throw UserError(fmt::format("{} has no network", path));
-  trained.weights = weights_for(trained.model, weights_file, log);
+  trained.weights = weights_for(trained.model, {.weights = weights_file}, log);
   return trained;
 }
 

@@ -85,7 +85,9 @@ void Chain::run(std::int64_t steps, const std::function<void(const TraceRow&)>& 
              .accepted = result.accepted,
              .loss = loss(),
              .log_prior = log_prior_,
-             .log_ratio = result.log_ratio});
+             .log_ratio = result.log_ratio,
+             .jump = result.jump,
+             .lambda = options_.mean ? rule.lambda * static_cast<double>(images_) : rule.lambda});
     if (enough && enough()) return;
   }
 }

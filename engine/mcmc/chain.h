@@ -52,6 +52,8 @@ struct TraceRow {
   double loss = 0;       // reduced, after the step
   double log_prior = 0;  // of the module, after the step
   double log_ratio = 0;
+  double jump = 0;    // Euclidean norm of what the step changed; 0 when rejected
+  double lambda = 0;  // in force: multiplied the reduced loss
 };
 
 // Not thread safe. A step's random numbers depend on seed, stream and the step's number only.

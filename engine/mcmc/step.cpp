@@ -68,6 +68,8 @@ Suggestion suggest(const std::vector<LayerPlan>& plans, const StepRule& rule, co
   for (std::size_t i = 0; i < refs.size(); ++i) {
     if (new_values[i] == old_values[i]) continue;
     suggestion.moves.push_back({refs[i].array, refs[i].index, new_values[i]});
+    const double change = static_cast<double>(new_values[i]) - static_cast<double>(old_values[i]);
+    suggestion.squared_jump += change * change;
     old_values[changed] = old_values[i];
     new_values[changed++] = new_values[i];
   }
@@ -95,6 +97,7 @@ StepResult metropolis_step(ModuleState& state, const std::vector<LayerPlan>& pla
   if (result.accepted) {
     state.accept();
     result.log_prior = suggestion.log_prior_change;
+    result.jump = std::sqrt(suggestion.squared_jump);
   } else {
     state.reject();
   }

@@ -31,6 +31,7 @@ struct StepResult {
   bool finite = true;    // false: the ratio or the loss was not a number, hence rejected
   double log_ratio = 0;  // of acceptance
   double log_prior = 0;  // what the step added to the log prior; 0 when rejected
+  double jump = 0;       // Euclidean norm of the change; 0 when rejected
 };
 
 // A suggestion, before it is evaluated.
@@ -40,6 +41,7 @@ struct Suggestion {
   std::vector<Move> moves;  // weights that really change, ascending
   double log_prior_change = 0;
   double log_q_ratio = 0;  // log q(old|new) - log q(new|old)
+  double squared_jump = 0;
 };
 
 // Returns the logarithm of the acceptance ratio. `loss_change` is the new loss minus the old one.

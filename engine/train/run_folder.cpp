@@ -94,10 +94,35 @@ RunFolder make_run_folder(const fs::path& wanted, std::int64_t needed_bytes) {
   return folder;
 }
 
+RunFolder chain_folder(const RunFolder& run, std::int64_t chain) {
+  return chain == 1 ? run : RunFolder{run.path / "chains" / fmt::format("{}", chain)};
+}
+
+std::vector<RunFolder> chain_folders(const RunFolder& run) {
+  std::vector<RunFolder> folders = {run};
+  std::error_code unknown;
+  for (std::int64_t chain = 2; fs::is_directory(chain_folder(run, chain).path, unknown); ++chain)
+    folders.push_back(chain_folder(run, chain));
+  return folders;
+}
+
+RunFolder make_chain_folder(const RunFolder& run, std::int64_t chain) {
+  const RunFolder folder = chain_folder(run, chain);
+  std::error_code error;
+  for (const char* part : {"trace", "weights"}) {
+    fs::create_directories(folder.path / part, error);
+    if (error)
+      throw RunError(fmt::format("{}: cannot make the folder: {}", (folder.path / part).string(), error.message()));
+  }
+  return folder;
+}
+
 std::vector<fs::path> trace_files(const RunFolder& folder, const Graph& graph) {
   std::vector<fs::path> files;
   for (const Module& module : graph.modules) {
-    const fs::path first = folder.path / "trace" / (file_name_of(module.name) + ".csv");
+    std::string name = file_name_of(module.name);
+    if (name.ends_with(".batches")) name += '_';  // else it could be that of another module's batches
+    const fs::path first = folder.path / "trace" / (name + ".csv");
     fs::path file = first;
     for (int number = 2; std::find(files.begin(), files.end(), file) != files.end(); ++number)
       file = fmt::format("{}-{}.csv", first.string().substr(0, first.string().size() - 4), number);
@@ -105,6 +130,8 @@ std::vector<fs::path> trace_files(const RunFolder& folder, const Graph& graph) {
   }
   return files;
 }
+
+fs::path batches_file(const fs::path& trace_file) { return fs::path(trace_file).replace_extension(".batches.csv"); }
 
 void write_run_record(const RunFolder& folder, const RunRecord& record) {
   const auto text_or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };

@@ -2,8 +2,10 @@
 //   run.json                  the resolved model, version, arguments, seed, host, start, end, results
 //   model.yaml                the resolved model, as a text that reads as the same model
 //   trace/MODULE.csv          one row a recorded step
+//   trace/MODULE.batches.csv  one row a batch
 //   weights/last.safetensors  after every epoch and at the end, also of a stopped run
 //   checkpoints/NNNNNN.ckpt   to go on from, see run_checkpoint.h
+//   chains/N                  where there are several chains, those behind the first, laid out alike
 //   messages.log              to repeat the run from, see message_log.h
 //   draws/NNN.safetensors     the newest draws, with every checkpoint, see draw_files.h
 #pragma once
@@ -54,8 +56,18 @@ std::string utc_text(std::time_t now);
 // Throws RunError with path and reason when it cannot be made or written, or has less than `needed_bytes` of room.
 RunFolder make_run_folder(const std::filesystem::path& wanted, std::int64_t needed_bytes);
 
+// Returns the folder of a chain, 1 and up: the run's own for the first, RUN/chains/N for the others. All are laid out
+// alike.
+RunFolder chain_folder(const RunFolder& run, std::int64_t chain);
+// Returns those that are there, in order.
+std::vector<RunFolder> chain_folders(const RunFolder& run);
+// Makes the folder of a chain with trace/ and weights/ in it, where it is not there. Throws RunError.
+RunFolder make_chain_folder(const RunFolder& run, std::int64_t chain);
+
 // Returns the trace file of each module: its name, made fit for a file, and made different where two are alike.
 std::vector<std::filesystem::path> trace_files(const RunFolder& folder, const Graph& graph);
+// Returns the file of its batches beside a trace file: MODULE.batches.csv.
+std::filesystem::path batches_file(const std::filesystem::path& trace_file);
 
 // Writes run.json whole. Throws RunError.
 void write_run_record(const RunFolder& folder, const RunRecord& record);

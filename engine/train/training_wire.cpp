@@ -147,7 +147,8 @@ std::string trace_to_json(ModuleId module, const std::vector<TraceRow>& rows) {
   Json list = Json::array();
   for (const TraceRow& row : rows)
     list.push_back({row.step, row.batch, row.part == Part::head, *row.layer, row.accepted, number_or_null(row.loss),
-                    number_or_null(row.log_prior), number_or_null(row.log_ratio)});
+                    number_or_null(row.log_prior), number_or_null(row.log_ratio), number_or_null(row.jump),
+                    number_or_null(row.lambda)});
   return Json{{"module", static_cast<std::int32_t>(module)}, {"rows", list}}.dump();
 }
 
@@ -163,7 +164,9 @@ std::vector<TraceRow> trace_from_json(std::string_view json, const Graph& graph,
                    r.at(4),
                    number_from(r.at(5)),
                    number_from(r.at(6)),
-                   number_from(r.at(7))};
+                   number_from(r.at(7)),
+                   number_from(r.at(8)),
+                   number_from(r.at(9))};
       const std::string name = r.at(3);
       for (const Node& node : graph.nodes)
         if (node.name == name) row.layer = &node.name;

@@ -26,8 +26,6 @@ class Refusals(CliTest):
         self.cleave("eval", self.moons, "--set", "placement={mode: auto, objective: throughput}")
 
     def test_training_refuses_what_it_cannot_do(self):
-        for setting in ["chains=2"]:
-            self.refused("train", "training." + setting)
         self.refused("train", "network.modules.0.body.1={dropout: {probability: 0.5}}", "dropout")
         self.refused("train", "network.modules.0.body.1=batch_norm", "batch_norm")
 

@@ -72,7 +72,8 @@ class ResumeTest(CliTest):
                 if key != "seconds":
                     self.assertEqual(ours[key], theirs[key], key)
         for module in ("m1", "m2"):
-            self.assertEqual(self.read(f"{folder}/trace/{module}.csv"), self.read(f"whole/trace/{module}.csv"))
+            for file in (f"trace/{module}.csv", f"trace/{module}.batches.csv"):
+                self.assertEqual(self.read(f"{folder}/{file}"), self.read(f"whole/{file}"))
         with open(self.path(f"{folder}/run.json")) as file:
             record = json.load(file)
         self.assertEqual(record["status"], "done")

@@ -179,11 +179,6 @@ class Refused(CliTest):
         err = self.error_line("train", self.moons, "--set", "training.batch=2001", code=2)
         self.assertRegex(err, r":\d+:\d+: a batch of 2001 images, two_moons has \d+ to train on")
 
-    def test_what_this_version_cannot_train(self):
-        for key, value in [("training.chains", "2")]:
-            err = self.error_line("train", self.moons, "--set", f"{key}={value}", code=2)
-            self.assertIn(key, err)
-
     def test_networks_without_modules_or_heads(self):
         self.cleave("init", "--template", "shapes", "shapes.yaml")
         self.assertIn("modules", self.error_line("train", "shapes.yaml", code=2))

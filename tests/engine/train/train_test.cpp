@@ -172,13 +172,14 @@ TEST(TraceWriter, AppendsBelowOneHeader) {
   const std::string layer = "h1/dense";
   for (const std::int64_t step : {5, 10}) {
     TraceWriter trace(path, {{"lambda", "100"}});
-    trace.write({step, 2, Part::head, &layer, true, 1.5, -3.25, 0.125});
+    trace.write({step, 2, Part::head, &layer, true, 1.5, -3.25, 0.125, 0.5, 100});
   }
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   EXPECT_EQ(text.str(),
-            "# lambda: 100\nstep,batch,part,layer,accepted,loss,log_prior,log_ratio\n"
-            "5,2,head,h1/dense,1,1.5,-3.25,0.125\n10,2,head,h1/dense,1,1.5,-3.25,0.125\n");
+            "# trace version: 2\n# lambda: 100\n"
+            "step,batch,part,layer,accepted,loss,log_prior,log_ratio,jump,lambda\n"
+            "5,2,head,h1/dense,1,1.5,-3.25,0.125,0.5,100\n10,2,head,h1/dense,1,1.5,-3.25,0.125,0.5,100\n");
 }
 
 // A trace with rows at steps 0, 10 and 20 and an unfinished line; what is left after cutting it at `steps`.
@@ -188,7 +189,7 @@ std::string trace_cut_at(std::int64_t steps) {
   const std::string layer = "h1/dense";
   {
     TraceWriter trace(path, {{"lambda", "100"}});
-    for (const std::int64_t step : {0, 10, 20}) trace.write({step, 2, Part::head, &layer, true, 1, 2, 3});
+    for (const std::int64_t step : {0, 10, 20}) trace.write({step, 2, Part::head, &layer, true, 1, 2, 3, 4, 5});
   }
   std::ofstream(path, std::ios::app) << "30,2,he";
   cut_trace(path, steps);
@@ -198,12 +199,13 @@ std::string trace_cut_at(std::int64_t steps) {
 }
 
 TEST(CutTrace, LeavesTheRowsBeforeACheckpoint) {
-  const std::string header = "# lambda: 100\nstep,batch,part,layer,accepted,loss,log_prior,log_ratio\n";
-  const std::string rows = "0,2,head,h1/dense,1,1,2,3\n10,2,head,h1/dense,1,1,2,3\n";
+  const std::string header =
+      "# trace version: 2\n# lambda: 100\nstep,batch,part,layer,accepted,loss,log_prior,log_ratio,jump,lambda\n";
+  const std::string rows = "0,2,head,h1/dense,1,1,2,3,4,5\n10,2,head,h1/dense,1,1,2,3,4,5\n";
   EXPECT_EQ(trace_cut_at(0), header);
   EXPECT_EQ(trace_cut_at(11), header + rows);
   EXPECT_EQ(trace_cut_at(20), header + rows);
-  EXPECT_EQ(trace_cut_at(1000), header + rows + "20,2,head,h1/dense,1,1,2,3\n");
+  EXPECT_EQ(trace_cut_at(1000), header + rows + "20,2,head,h1/dense,1,1,2,3,4,5\n");
 }
 
 TEST(CutTrace, OfAFileThatIsNotThereDoesNothing) {
