@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -178,6 +179,44 @@ class Refused(CliTest):
     def test_a_batch_larger_than_the_data_set(self):
         err = self.error_line("train", self.moons, "--set", "training.batch=2001", code=2)
         self.assertRegex(err, r":\d+:\d+: a batch of 2001 images, two_moons has \d+ to train on")
+
+    def settings(self, *lines):
+        """The moons with these lines on the network, in place of its proposal."""
+        own = "".join(f"  {line}\n" for line in lines)
+        return self.write("laws.yaml", MOONS.replace("  proposal: {normal: {scale: 0.1}}\n", own))
+
+    def test_every_weight_type_and_prior_trains_and_is_scored(self):
+        for lines in [["weights: ternary"], ["weights: {quantized: {bits: 4}}"],
+                      ["weights: {quantized: {bits: 4}, scale: per_filter}"], ["weights: {binary: [0, 1]}"],
+                      ["weights: ternary", "prior: {spike_slab: 0.3}"],
+                      ["prior: {spike_slab: {p: 0.3, slab: laplace}}", "select: {block: {rows: 2, cols: 3}}"],
+                      ["prior: {block_spike_slab: {p: 0.3, block: 2}}", "proposal: {birth_death: {birth: 0.3}}"]]:
+            with self.subTest(lines):
+                model = self.settings(*lines)
+                out, _ = self.cleave("train", model, "-q", "--format", "json", "-o", "out", "--set", "training.epochs=1")
+                self.assertGreater(json.loads(out)["modules"][0]["body_accepted"], 0)
+                self.cleave("eval", model, "--weights", "out/weights/last.safetensors")
+                shutil.rmtree(self.path("out"))
+
+    def test_scales_adapt_in_warm_up_only(self):
+        model = self.settings("proposal: {normal: {scale: 0.1, adapt: {target: 0.234}}}")
+        err = self.error_line("train", model, code=2)
+        self.assertRegex(err, r"laws.yaml:\d+:\d+: layer 'm1/dense': .* state training.warm_up")
+        self.cleave("train", model, "-q", "--set", "training.warm_up=500", "--set",
+                    "training.temperature={start: 5, end: 1}")
+
+    def test_laws_that_do_not_go_together_are_refused_with_their_place(self):
+        for lines, said in [(["prior: {spike_slab: 0.3}", "proposal: {normal: 0.1}"], "never takes a weight to zero"),
+                            (["proposal: birth_death"], "is for priors with a spike"),
+                            (["prior: {spike_slab: {p: 0.3, slab: flat}}"], "the slab 'flat' is not a law of real"),
+                            (["weights: {quantized: {bits: 4}}", "prior: {spike_slab: 0.3}"], "needs weights that may"),
+                            (["weights: ternary", "proposal: {normal: 0.1}"], "would hardly ever move; at least 0.6")]:
+            self.assertRegex(self.error_line("train", self.settings(*lines), code=2), r"laws.yaml:\d+:\d+: .*" + said)
+
+    def test_a_lambda_that_overflows_is_refused(self):
+        err = self.error_line("train", self.moons, "--set", "training.temperature={start: 1, end: 1e-300}", "--set",
+                              "training.lambda=1e20", code=2)
+        self.assertIn("overflows", err)
 
     def test_networks_without_modules_or_heads(self):
         self.cleave("init", "--template", "shapes", "shapes.yaml")

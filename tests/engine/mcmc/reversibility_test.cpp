@@ -22,7 +22,7 @@ namespace {
 
 constexpr double kLambda = 0.7;
 constexpr double kWidth = 1.5;  // of every walk
-constexpr std::int64_t kSteps = 200000;
+constexpr std::int64_t kSteps = 400000;
 using Three = std::array<float, 3>;
 using Counts = std::map<std::size_t, double>;  // by state
 
@@ -149,7 +149,7 @@ void expect_reversible(const Unit& unit) {
   }
   for (const auto& [state, share] : run.shares)
     EXPECT_TRUE(exact.contains(state) || share < 1e-4) << unit.name << " is where it cannot be: " << state;
-  EXPECT_LT(variation, 0.03) << unit.name;
+  EXPECT_LT(variation, 0.02) << unit.name;
   for (const auto& [way, there] : run.crossings) {
     const auto back = run.crossings.find({way.second, way.first});
     const double other = back == run.crossings.end() ? 0 : back->second;
