@@ -79,7 +79,6 @@ TrainOptions options_of(const Model& model, const CommonOptions& common) {
   options.checkpoint_every_s = spec.training.checkpoint_every_s;
   options.algorithm = spec.training.algorithm;
   options.sgd = {spec.training.learning_rate, spec.training.momentum, spec.training.sgd_batch};
-  if (options.algorithm == "sgd") options.lanes = sgd_lanes(options.sgd.batch);
   options.start_temperature = spec.training.temperature_start;
   options.end_temperature = spec.training.temperature_end;
   options.warm_up = spec.training.warm_up;
@@ -88,7 +87,7 @@ TrainOptions options_of(const Model& model, const CommonOptions& common) {
   options.threads = thread_count(common);
   options.seed = spec.seed;
   options.trace_every = spec.output.trace_every;
-  options.lanes = lanes_for(model.graph);
+  options.lanes = options.algorithm == "sgd" ? sgd_lanes(options.sgd.batch) : lanes_for(model.graph);
   return options;
 }
 

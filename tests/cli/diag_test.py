@@ -13,7 +13,7 @@ import unittest
 
 from support import CLEAVE, CliTest
 
-SHORT = ["--set", "training.epochs=2", "--set", "training.iterations.max=200"]
+SHORT = ["--set", "training.epochs=2", "--set", "training.iterations.max=200", "--set", "output.trace.every=1"]
 TWO = [*SHORT, "--set", "training.chains=2"]
 
 

@@ -6,7 +6,7 @@ import unittest
 
 from support import CliTest
 
-COMMANDS = ["init", "check", "show", "graph", "plan", "profile", "simulate", "train", "resume", "replay", "run", "eval", "exits", "prune", "sparsity", "verify", "net", "worker",
+COMMANDS = ["init", "check", "show", "graph", "plan", "profile", "simulate", "train", "resume", "replay", "diag", "run", "eval", "exits", "prune", "sparsity", "verify", "net", "worker",
             "devices", "deploy", "data", "keys", "schema", "completion", "version"]
 
 
@@ -28,7 +28,7 @@ class Help(CliTest):
 
     def test_shows_defaults(self):
         out, _ = self.cleave("eval", "--help")
-        self.assertRegex(out, r"--split test\|train\s.*\(default test\)")
+        self.assertRegex(out, r"--split test\|train\|validation\s.*\(default test\)")
         self.assertRegex(out, r"--format text\|json\|csv\|md\s+form of the result \(default text\)")
 
     def test_help_command_is_help_option(self):

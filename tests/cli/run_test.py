@@ -125,7 +125,8 @@ class Eval(Trained):
         table = [row for row in csv.reader(io.StringIO(self.cleave(*arguments, "--format", "csv")[0]))]
         for module, row in zip(result["modules"], table[1:], strict=True):
             self.assertEqual(row, [module["name"], f"{100 * module['accuracy']:.2f}",
-                                   f"{module['cross_entropy']:.4f}", str(module["left"]),
+                                   f"{module['cross_entropy']:.4f}", f"{module['brier']:.4f}",
+                                   f"{100 * module['expected_calibration_error']:.2f}", str(module["left"]),
                                    f"{100 * module['left_share']:.2f}", f"{100 * module['left_accuracy']:.2f}"])
         text, markdown = self.cleave(*arguments)[0], self.cleave(*arguments, "--format", "md")[0]
         for row in table:
