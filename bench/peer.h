@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <string>
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -6,6 +6,7 @@
 namespace cleave {
 
 double draw_student(Rng& rng, double df) {
+  if (df == 1) return std::tan(std::numbers::pi * (rng.uniform() - 0.5));  // Cauchy, by its quantiles
   const double radius = std::sqrt(df * std::expm1(-2.0 / df * std::log(rng.uniform())));
   return radius * std::cos(2.0 * std::numbers::pi * rng.uniform());
 }

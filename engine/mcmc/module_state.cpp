@@ -157,6 +157,19 @@ void ModuleState::lay_out() {
   whole_.assign(blocks, 1);
 }
 
+std::int64_t ModuleState::bytes_for(std::int64_t images, std::int64_t lanes) const {
+  std::int64_t floats = 2 * cache_rows_;  // of one image
+  for (std::size_t n = 1; n < nodes_.size(); ++n)
+    if (nodes_[n].store == n) floats += nodes_[n].channels * nodes_[n].pixels * (nodes_[n].changes ? 2 : 1);
+  return static_cast<std::int64_t>(sizeof(float)) * floats * ((images + lanes - 1) / lanes * lanes);
+}
+
+std::int64_t ModuleState::bytes_held() const {
+  std::size_t floats = cache_memory_.size();
+  for (const NodeState& node : nodes_) floats += node.memory.size();
+  return static_cast<std::int64_t>(sizeof(float) * floats);
+}
+
 void ModuleState::set_batch(const BlockBatch& batch, Weights& weights) {
   assert(batch.lanes % kLaneMultiple == 0 && batch.lanes <= kMaxLanes && batch.images > 0);
   batch_ = &batch;
@@ -232,8 +245,21 @@ double ModuleState::propose(NodeId layer, std::span<const Move> moves) {
   return proposed_loss_;
 }
 
+// Fetches the old values of the few channels that the block's evaluation will compare and add to.
+void ModuleState::prefetch(std::int64_t block) const {
+  constexpr std::int64_t kLine = 16;  // floats
+  for (std::size_t n = 1; n < nodes_.size(); ++n) {
+    const NodeState& node = nodes_[n];
+    if (node.store != n || node.reached.all || at(kCompareChannels) < node.reached.channels.size()) continue;
+    const ConstBlockView old = old_block(n, block);
+    for (const std::int32_t c : node.reached.channels)
+      for (std::int64_t i = 0; i < old.channel_size(); i += kLine) __builtin_prefetch(old.channel(c) + i);
+  }
+}
+
 void ModuleState::evaluate_block(std::int64_t block) {
   const std::size_t b = at(block);
+  if (block + 1 < batch_->blocks()) prefetch(block + 1);
   for (std::size_t n = 1; n < nodes_.size(); ++n) {
     NodeState& node = nodes_[n];
     node.touched[b] = 0;

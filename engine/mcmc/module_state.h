@@ -64,6 +64,10 @@ class ModuleState {
   // Restores the changed weights, to the bit.
   void reject();
 
+  // What set_batch takes for a batch of so many images, beside the batch itself and the weights; and what it has taken.
+  std::int64_t bytes_for(std::int64_t images, std::int64_t lanes) const;
+  std::int64_t bytes_held() const;
+
   // Copies the output of the body, with the labels, for the next module.
   void copy_body(BlockBatch& to) const;
   // The accepted output of a node of this module in a block; [channels][pixels][lanes].
@@ -72,6 +76,7 @@ class ModuleState {
  private:
   void lay_out();
   void evaluate_block(std::int64_t block);
+  void prefetch(std::int64_t block) const;
   void update_node(std::size_t node, std::int64_t block, bool fresh);
   void recompute_node(std::size_t node, std::int64_t block, bool fresh);
   void round_node(std::size_t node, std::int64_t block, bool fresh);

@@ -58,9 +58,19 @@ void normal_draw(const PriorLaw& law, std::span<float> weights, Rng& rng) {
 double student_shape(const PriorLaw& law, std::span<const float> weights) {
   const double inverse = 1.0 / law.params.real("scale");
   const double df = law.params.real("df");
+  // One logarithm of a product of many factors instead of one each; none of them is below 1.
+  constexpr double kLarge = 1e100;
   double sum = 0;
-  for (const float w : weights) sum -= 0.5 * (df + 1) * std::log1p((w * inverse) * (w * inverse) / df);
-  return sum;
+  double product = 1;
+  for (const float w : weights) {
+    const double factor = 1 + (w * inverse) * (w * inverse) / df;
+    if (product * factor > kLarge) {
+      sum += std::log(product);
+      product = 1;
+    }
+    product *= factor;
+  }
+  return -0.5 * (df + 1) * (sum + std::log(product));
 }
 double student_constant(const Params& params) {
   const double df = params.real("df");

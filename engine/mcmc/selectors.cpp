@@ -35,6 +35,7 @@ std::vector<WeightRef> one_filter(const SelectArgs& args, Rng& rng) {
   const std::int64_t filters = filters_of(args);
   const std::int64_t filter = rng.below(filters);
   std::vector<WeightRef> picked;
+  picked.reserve(static_cast<std::size_t>(size_of(args, args.arrays.front()) / filters) + args.arrays.size());
   for (const std::int32_t array : args.arrays) {
     const std::int64_t per_filter = size_of(args, array) / filters;
     for (std::int64_t i = 0; i < per_filter; ++i) picked.push_back({array, filter * per_filter + i});

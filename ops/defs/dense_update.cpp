@@ -94,6 +94,16 @@ void add_moves(const UpdateArgs& args, const DenseLayer& layer, std::int32_t uni
   }
 }
 
+// Fetches the inputs of all moved weights: they lie far apart, and are on their way at once.
+void prefetch(const UpdateArgs& args, const DenseLayer& layer) {
+  std::int64_t begin = 0;
+  for (const WeightMove& move : args.moves) {
+    if (move.array != 0) return;
+    while (move.index >= begin + layer.inputs) begin += layer.inputs;
+    __builtin_prefetch(args.inputs.front().old_values.channel(move.index - begin));
+  }
+}
+
 void update_unit(const UpdateArgs& args, const DenseLayer& layer, std::int32_t unit, float* out) {
   const std::span<const WeightMove> moves = moves_of(args.moves, 0, unit, layer.inputs);
   const RowChange change = row_change(layer.arrays, args.moves, unit);
@@ -177,6 +187,7 @@ void update_dense(const UpdateArgs& args) {
   const DenseLayer layer = layer_of(args);
   const UpdateInput& input = args.inputs.front();
   if (input.changed->none()) {
+    prefetch(args, layer);
     const std::int64_t count = slice_count(args.changed, layer.units);
     for (std::int64_t k = 0; k < count; ++k)
       update_unit(args, layer, changed_channel(args.changed, k), args.slices + k * args.old_output.lanes);

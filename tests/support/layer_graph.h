@@ -19,6 +19,7 @@ struct LayerNote {
   std::int64_t units = 0;
   WeightType type = {};
   LearningRule rule = {};
+  Params params = {};
 };
 
 struct ModuleNote {
@@ -32,6 +33,7 @@ inline NodeId add_layer(Graph& graph, const LayerNote& note, NodeId input, Modul
   node.name = fmt::format("{}_{}", note.op, graph.nodes.size());
   node.op = find(op_catalog(), note.op);
   assert(node.op != nullptr);
+  node.params = note.params;
   if (note.units > 0) node.params.set("units", note.units);
   node.inputs = {input};
   node.weight_type = note.type;
@@ -72,6 +74,17 @@ inline Graph layer_graph(const Shape& input, const std::vector<ModuleNote>& modu
   const Module& end = graph.modules.back();
   graph.output = end.head == NodeId::none ? end.body : end.head;
   return graph;
+}
+
+// Returns a convolution with square windows.
+inline LayerNote conv_note(std::int64_t filters, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
+                           const WeightType& type = {}, const LearningRule& rule = {}) {
+  LayerNote note{"conv2d", 0, type, rule};
+  note.params.set("filters", filters);
+  note.params.set("kernel", kernel);
+  note.params.set("stride", stride);
+  note.params.set("padding", padding);
+  return note;
 }
 
 // Returns the binary type with a scale per filter.

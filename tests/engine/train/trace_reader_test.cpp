@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "engine/train/run_folder.h"
 #include "ops/core/error.h"
@@ -13,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path file_of(const std::string& text) {
-  const fs::path path = fs::path(testing::TempDir()) / "read_trace.csv";
+  const fs::path path = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "read_trace.csv");
   std::ofstream(path, std::ios::binary) << text;
   return path;
 }
