@@ -7,7 +7,9 @@
 
 #include "engine/cli/command.h"
 #include "engine/cli/table.h"
+#include "engine/mcmc/likelihoods.h"
 #include "engine/train/module_memory.h"
+#include "graphs/graph_text.h"
 #include "ops/core/catalog.h"
 
 namespace cleave {
