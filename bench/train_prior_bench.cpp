@@ -56,9 +56,9 @@ void run_draws(const std::string& folder) {
       "--set 'network.proposal={normal: {scale: 0.05}}' --set 'training.keep={draws: 20, every: 15000}'";
   const std::string run = folder + "/draws";
   const Json trained = ask(fmt::format("train {} --threads 1 -o '{}' {}", model("fashion-mlp"), run, sets));
-  const std::string eval = fmt::format("eval {} --draws '{}' --predict ", model("fashion-mlp"), run);
-  const Json last = ask(eval + "last")["modules"][0];
-  const Json mean = ask(eval + "mean_of_draws")["modules"][0];
+  const std::string eval = "eval " + model("fashion-mlp");
+  const Json last = ask(fmt::format("{} --weights '{}/weights/last.safetensors'", eval, run))["modules"][0];
+  const Json mean = ask(fmt::format("{} --draws '{}' --predict mean_of_draws", eval, run))["modules"][0];
   for (const char* key : {"accuracy", "cross_entropy", "expected_calibration_error"}) {
     const double a = mean[key].get<double>();
     const double b = last[key].get<double>();
