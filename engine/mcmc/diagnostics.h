@@ -15,6 +15,10 @@ using ScalarDraws = std::vector<std::vector<double>>;
 // All figures are NaN where they mean nothing: fewer than four draws a chain (or half chain), all draws equal, a draw
 // that is not finite.
 
+// Of one series; the variance is the unbiased one (divided by n - 1) and wants two values.
+double mean_of(const std::vector<double>& values);
+double variance_of(const std::vector<double>& values);
+
 // Each chain as two, its halves; the middle draw of an odd number is left out.
 ScalarDraws split_chains(const ScalarDraws& chains);
 // Normal scores of the ranks among all draws, ties by their mean rank (eq. 14, Blom's fractions).

@@ -37,6 +37,8 @@ bool all_finite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
 }
 
+}  // namespace
+
 double mean_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
@@ -47,8 +49,6 @@ double variance_of(const std::vector<double>& values) {
   for (const double value : values) sum += (value - mean) * (value - mean);
   return sum / static_cast<double>(values.size() - 1);
 }
-
-}  // namespace
 
 ScalarDraws split_chains(const ScalarDraws& chains) {
   ScalarDraws halves;

@@ -9,7 +9,7 @@ namespace cleave {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 MeasuredLink measure_to(const JobContext& context, const std::string& device) {
   constexpr double kConnectS = 5;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "engine/mcmc/diagnostics.h"
 
@@ -21,17 +20,6 @@ Steps kept(const Trace& trace, std::int64_t first_step, std::size_t rows) {
                                       [](const RecordedStep& a, std::int64_t step) { return a.step < step; });
   const auto left = static_cast<std::size_t>(trace.steps.end() - first);
   return Steps(first, first + static_cast<std::ptrdiff_t>(std::min(rows, left)));
-}
-
-double mean_of(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-double variance_of(const std::vector<double>& values) {
-  const double mean = mean_of(values);
-  double sum = 0;
-  for (const double value : values) sum += (value - mean) * (value - mean);
-  return sum / static_cast<double>(values.size() - 1);
 }
 
 // Geweke 1992: the means of the first and the last third of a chain in standard errors of their difference; the middle

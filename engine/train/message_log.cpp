@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <locale>
 #include <sstream>
 
 #include <fmt/format.h>
 
+#include "engine/train/trace.h"
 #include "ops/core/error.h"
 #include "ops/core/file.h"
 
@@ -34,18 +36,6 @@ bool parse_line(const std::string& text, Line& line) {
   if (in.fail()) return false;
   t.loss = std::strtod(loss.c_str(), nullptr);
   return std::all_of(std::begin(comma), std::end(comma), [](char c) { return c == ','; });
-}
-
-// Cuts off what a killed process left of its last line; returns the bytes that stay, 0 where there is no file.
-std::uintmax_t cut_unfinished_line(const std::filesystem::path& path) {
-  std::error_code none;
-  if (!std::filesystem::is_regular_file(path, none)) return 0;
-  std::ifstream file(path, std::ios::binary);
-  std::uintmax_t good = 0;
-  for (std::string line; std::getline(file, line) && !file.eof();) good += line.size() + 1;
-  file.close();
-  std::filesystem::resize_file(path, good);
-  return good;
 }
 
 // What was read so far, and where in the file each batch stood.
@@ -85,9 +75,11 @@ struct Reading {
 }  // namespace
 
 MessageLogWriter::MessageLogWriter(const std::filesystem::path& path) : path_(path) {
-  const std::uintmax_t bytes = cut_unfinished_line(path);
+  cut_trace(path, std::numeric_limits<std::int64_t>::max());  // what a killed process left of its last line
+  std::error_code none;
+  const bool is_new = !std::filesystem::is_regular_file(path, none) || std::filesystem::file_size(path, none) == 0;
   file_.open(path, std::ios::app);
-  if (bytes == 0) file_ << kHead << "\n" << kColumns << "\n";
+  if (is_new) file_ << kHead << "\n" << kColumns << "\n";
   if (!file_.flush()) throw RunError(fmt::format("{}: cannot write the message log", path.string()));
 }
 

@@ -60,6 +60,8 @@ void BatchWriter::write(const BatchProgress& batch) {
 }
 
 void cut_trace(const std::filesystem::path& path, std::int64_t first) {
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(path, none)) return;
   std::ifstream file(path, std::ios::binary);
   if (!file) return;
   std::uintmax_t good = 0;  // bytes

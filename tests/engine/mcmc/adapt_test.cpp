@@ -9,6 +9,7 @@
 #include "engine/mcmc/chain.h"
 #include "ops/core/catalog.h"
 #include "tests/support/layer_graph.h"
+#include "tests/support/two_classes.h"
 
 namespace cleave {
 namespace {
@@ -23,17 +24,6 @@ Law adapting(double scale) {
 
 Graph one_layer(const Law& proposal, const Law& prior = {}, const WeightType& type = {}) {
   return layer_graph({6}, {{{}, {{"dense", 2, type, {prior, proposal, {}}}}}});
-}
-
-BlockBatch two_classes() {
-  Tensor images(40, {6});
-  std::vector<std::int32_t> labels;
-  Rng rng(2, kTestStream, 0);
-  for (float& value : images.data) value = static_cast<float>(rng.normal());
-  for (std::int64_t i = 0; i < 40; ++i) labels.push_back(images.data[static_cast<std::size_t>(6 * i)] > 0 ? 1 : 0);
-  BlockBatch batch;
-  fill_batch(batch, static_cast<const Tensor&>(images).view(), labels, 16);
-  return batch;
 }
 
 // A chain on its batch.

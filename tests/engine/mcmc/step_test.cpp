@@ -8,22 +8,12 @@
 #include "engine/mcmc/chain.h"
 #include "ops/core/catalog.h"
 #include "tests/support/layer_graph.h"
+#include "tests/support/two_classes.h"
 
 namespace cleave {
 namespace {
 
 const LikelihoodDef& cross_entropy() { return *find(likelihood_catalog(), "cross_entropy"); }
-
-BlockBatch two_classes() {
-  Tensor images(40, {6});
-  std::vector<std::int32_t> labels;
-  Rng rng(2, kTestStream, 0);
-  for (float& value : images.data) value = static_cast<float>(rng.normal());
-  for (std::int64_t i = 0; i < 40; ++i) labels.push_back(images.data[static_cast<std::size_t>(6 * i)] > 0 ? 1 : 0);
-  BlockBatch batch;
-  fill_batch(batch, static_cast<const Tensor&>(images).view(), labels, 16);
-  return batch;
-}
 
 TEST(AcceptanceRatio, AWorseLossIsAcceptedLess) {
   EXPECT_LT(log_acceptance_ratio(2, 1.5, 0, 0), 0);
