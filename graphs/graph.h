@@ -31,7 +31,8 @@ struct LearningRule {
 // What is done to a node's output where it is stored, put there by the fusing pass. Applied in this order.
 struct Epilogue {
   NodeId add = NodeId::none;          // add this node's output (also listed last in `inputs`)
-  const OpDef* activation = nullptr;  // an elementwise op without parameters
+  const OpDef* activation = nullptr;  // an elementwise op
+  Params activation_params{};
 
   bool operator==(const Epilogue&) const = default;
 };

@@ -181,11 +181,13 @@ void fuse_epilogues(Graph& graph, Weights& weights) {
     const OpDef* op = graph.nodes[i].op;
     if (op == nullptr || has_kernel(graph.nodes[i])) continue;
     if (is_op(graph.nodes[i], "add")) fuse_add(graph, weights, readers, id);
-    else if (op->elementwise && graph.nodes[i].params.all().empty()) {
+    else if (op->elementwise) {
       const NodeId producer = graph.nodes[i].inputs[0];
       if (!can_fuse(graph, readers, producer)) continue;
+      Params params = graph.nodes[i].params;
       absorb(graph, weights, producer, id);
       graph.nodes[i].epilogue.activation = op;
+      graph.nodes[i].epilogue.activation_params = std::move(params);
     }
   }
   drop_dead_nodes(graph, weights);

@@ -7,7 +7,7 @@ namespace cleave {
 
 namespace {
 
-constexpr std::align_val_t kCacheLine{64};
+constexpr std::align_val_t kLine{kCacheLine};
 
 std::int64_t slot_floats(const Node& node, std::int64_t batch) {
   constexpr std::int64_t kFloatsPerLine = 16;
@@ -25,11 +25,11 @@ std::int64_t all_floats(const Graph& graph, std::int64_t batch) {
 
 }  // namespace
 
-void Frame::Free::operator()(float* data) const { ::operator delete[](data, kCacheLine); }
+void Frame::Free::operator()(float* data) const { ::operator delete[](data, kLine); }
 
 Frame::Frame(const Graph& graph, std::int64_t batch) : waiting(graph.nodes.size() + 1), batch_(batch) {
   const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(all_floats(graph, batch));
-  values_.reset(static_cast<float*>(::operator new[](bytes, kCacheLine)));
+  values_.reset(static_cast<float*>(::operator new[](bytes, kLine)));
   float* data = values_.get();
   for (const Node& node : graph.nodes) {
     slots_.push_back({&node.type.shape, data});

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "ops/core/block_args.h"
 #include "ops/core/error.h"
+#include "ops/core/line_bytes.h"
+#include "ops/core/parallel.h"
 #include "ops/core/params.h"
 #include "ops/core/part.h"
 #include "ops/core/tensor.h"
@@ -63,16 +66,30 @@ struct Cost {
   bool operator==(const Cost&) const = default;
 };
 
-// Weights made ready for `forward`: reordered, scaled, padded. Each op defines what stands in which array.
+// Weights made ready for `forward`: reordered, scaled, padded. Each op defines what stands in which array, and in the
+// panel: whatever its kernel wants at the start of a cache line, or not as floats.
 struct PackedWeights {
   std::vector<std::vector<float>> arrays;
+  LineBytes panel;
+};
+
+// An interval that results are brought into: x < low ? low : x > high ? high : x, so that a NaN stays one.
+struct Clamp {
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+
+  bool operator==(const Clamp&) const = default;
 };
 
 struct ForwardArgs {
   const Params& params;
   std::span<const ConstTensorView> inputs;
-  const PackedWeights* weights;  // what `pack` returned; null for ops without weights
-  TensorView output;             // every element is written
+  const PackedWeights* weights;        // what `pack` returned; null for ops without weights
+  TensorView output;                   // every element is written, the halo's zeros too
+  ConstTensorView add{};               // added to what the op computes; without data: nothing. Ops that fuse only
+  Clamp clamp{};                       // done last. Ops that fuse only
+  std::span<float> scratch{};          // as many floats as `scratch` said, at the start of a cache line
+  const Parallel* parallel = nullptr;  // who else may compute; null: nobody
 };
 
 struct OpDef {
@@ -112,7 +129,17 @@ struct OpDef {
   // network's input). Throws OpError where they do not divide. Null: no parameter counts channels.
   Params (*branch)(const Params& params, std::int64_t ways, bool whole_input) = nullptr;
   bool elementwise = false;  // output[i] depends on input[i] only: may run in place and be fused into its producer
-  bool view = false;         // training: shares its input's memory; a changed channel becomes whole channels
+  // The interval an elementwise op clamps to; null: it does something else.
+  Clamp (*clamp)(const Params& params) = nullptr;
+  bool fuses = false;  // `forward` obeys ForwardArgs::add and clamp
+  // Halos: how wide a halo around its inputs spares `forward` work. Null: it reads inputs without halos only.
+  std::int64_t (*halo)(const Params& params, std::span<const TensorType> inputs) = nullptr;
+  bool writes_halo = false;  // `forward` can write an output with a halo
+  // Floats that `forward` needs beside its arguments, whatever the batch, if its inputs have halos that wide. Null:
+  // none.
+  std::int64_t (*scratch)(const Params& params, std::span<const TensorType> inputs, const WeightType& type,
+                          std::int64_t halo) = nullptr;
+  bool view = false;  // training: shares its input's memory; a changed channel becomes whole channels
 };
 
 std::span<const OpDef> op_catalog();

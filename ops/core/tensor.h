@@ -2,12 +2,14 @@
 //
 // Shapes are those of ONE sample, as the model language writes them: [N] for vectors, [C, H, W] for images; the batch
 // stands apart. Memory:
-//   inference  [batch, N] or [batch, H, W, C] (channels innermost), see Tensor
+//   inference  [batch, N] or [batch, H, W, C] (channels innermost), see Tensor; an image may have a halo of zeros
+//              around it, so that a window may leave it without a branch, see BasicView::halo
 //   training   a block of images, [C][H*W][lanes] (images innermost), see BlockView
 // `dtype` says what the values are and what they cost on a wire (a sign layer gives ±1: one bit), not how they are
 // held.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -43,19 +45,40 @@ inline std::int64_t channels_of(const Shape& shape) { return shape.front(); }
 // Pixels of an image, 1 for a vector.
 inline std::int64_t pixels_of(const Shape& shape) { return is_image(shape) ? shape[1] * shape[2] : 1; }
 
-// A batch somebody else owns. `shape` must outlive the view.
+// A batch somebody else owns. `shape` must outlive the view. Images with a halo stand in memory as [batch, halo + H +
+// halo, halo + W + halo, C], the halo being zeros, which whoever writes the image writes, too.
 template <class Float>
 struct BasicView {
   std::int64_t batch = 0;
   const Shape* shape = nullptr;
   Float* data = nullptr;
+  std::int64_t halo = 0;
 
+  // Values of one sample, without its halo.
   std::int64_t sample_size() const { return element_count(*shape); }
-  Float* sample(std::int64_t i) const { return data + i * sample_size(); }
-  std::span<Float> values() const { return {data, static_cast<std::size_t>(batch * sample_size())}; }
+  // Floats from one sample to the next, and from one row of pixels to the next.
+  std::int64_t sample_stride() const { return halo == 0 ? sample_size() : (row_count() + 2 * halo) * row_stride(); }
+  std::int64_t row_stride() const {
+    return is_image(*shape) ? (shape->back() + 2 * halo) * shape->front() : sample_size();
+  }
+  // Rows of pixels; a vector is one row.
+  std::int64_t row_count() const { return is_image(*shape) ? (*shape)[1] : 1; }
+  // The first float of a sample, of its halo where it has one.
+  Float* sample(std::int64_t i) const { return data + i * sample_stride(); }
+  // The first real pixel of row `y`, which may lie in the halo (-halo <= y < rows + halo).
+  Float* row(std::int64_t i, std::int64_t y) const {
+    return sample(i) + (y + halo) * row_stride() + (halo == 0 ? 0 : halo * shape->front());
+  }
+  // All values; only where there is no halo between them.
+  std::span<Float> values() const {
+    assert(halo == 0);
+    return {data, static_cast<std::size_t>(batch * sample_size())};
+  }
 };
 using TensorView = BasicView<float>;
 using ConstTensorView = BasicView<const float>;
+
+inline ConstTensorView as_const(const TensorView& view) { return {view.batch, view.shape, view.data, view.halo}; }
 
 // A batch that owns its values: [batch, N] or [batch, H, W, C].
 struct Tensor {

@@ -41,7 +41,7 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
 PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeights weights) {
   const double epsilon = params.real("epsilon", 1e-5);
   const std::size_t channels = weights.arrays[0].size();
-  PackedWeights packed{{std::vector<float>(channels), std::vector<float>(channels)}};
+  PackedWeights packed{{std::vector<float>(channels), std::vector<float>(channels)}, {}};
   for (std::size_t c = 0; c < channels; ++c) {
     const double factor = weights.arrays[0][c] / std::sqrt(weights.arrays[3][c] + epsilon);
     packed.arrays[0][c] = static_cast<float>(factor);

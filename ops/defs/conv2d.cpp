@@ -138,7 +138,7 @@ PackedWeights pack(const Params& params, std::span<const TensorType> inputs,
         kernel[static_cast<std::size_t>(tap * row_of(conv) + lane)] = scale * *from++;
       }
   }
-  return {{std::move(kernel), std::move(bias)}};
+  return {{std::move(kernel), std::move(bias)}, {}};
 }
 
 // What one output pixel of one group reads and writes.

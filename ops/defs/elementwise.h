@@ -28,7 +28,8 @@ void map_values(const ForwardArgs& args, Function function) {
 constexpr OpDef activation(const char* name, const char* doc, void (*forward)(const ForwardArgs&),
                            void (*update)(const UpdateArgs&), void (*backward)(const BackwardArgs&) = nullptr,
                            TensorType (*infer)(const Params&,
-                                               std::span<const TensorType>) = infer_same_shape<DType::f32>) {
+                                               std::span<const TensorType>) = infer_same_shape<DType::f32>,
+                           Clamp (*clamp)(const Params&) = nullptr) {
   return {.name = name,
           .doc = doc,
           .fields = {},
@@ -41,7 +42,8 @@ constexpr OpDef activation(const char* name, const char* doc, void (*forward)(co
           .update = update,
           .backward = backward,
           .part = part_alike,
-          .elementwise = true};
+          .elementwise = true,
+          .clamp = clamp};
 }
 
 }  // namespace cleave
