@@ -109,6 +109,7 @@ class Comparison {
     options.batch = batch;
     options.in_flight = 1;
     options.threads = 1;
+    options.kept = {graph_.output};
     flow_ = std::make_unique<Flow>(graph_, weights_, options);
   }
   void compare(const Probe& probe, std::int64_t seq, std::int64_t count, ConstTensorView answer) {

@@ -281,7 +281,11 @@ EvaluateReport evaluate(const Graph& graph, const RunFrames& run, const Labelled
 
 EvaluateReport evaluate(const Graph& graph, Weights weights, const LabelledSource& source,
                         const EvaluateOptions& options, const std::function<void(const Prediction&)>& on_prediction) {
-  Flow flow(graph, std::move(weights), options.flow);
+  FlowOptions flow_options = options.flow;
+  flow_options.kept = answering_nodes(graph);
+  for (const std::vector<NodeId>& nodes : options.averaged)
+    flow_options.kept.insert(flow_options.kept.end(), nodes.begin(), nodes.end());
+  Flow flow(graph, std::move(weights), flow_options);
   const auto run = [&](const FrameSource& frames, const FrameSink& sink) { return flow.run(frames, sink); };
   return evaluate(graph, run, source, options, on_prediction);
 }

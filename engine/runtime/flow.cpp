@@ -1,18 +1,20 @@
 // How a frame travels.
 //
-// Every graph node is a multifunction_node<Frame*>. Its body counts down the inputs the frame still waits for, returns
-// unless it was the last, else computes the slot and puts the same frame into all consumers. Nodes are `lightweight`:
-// put runs the consumer's body at once, inside the producer's, so a frame runs down the graph as one task, with its
-// data in cache. Where Wiring says `spawned`, put makes a task instead.
+// A frame's samples travel in slices, each a trip of its own, so that what a trip computes stays in cache from node to
+// node. Every graph node is a multifunction_node<Trip*>. Its body counts down the inputs the trip still waits for,
+// returns unless it was the last, else computes the slot and puts the same trip into all consumers. Nodes are
+// `lightweight`: put runs the consumer's body at once, inside the producer's, so a trip runs down the graph as one
+// task. Where Wiring says `spawned`, put makes a task instead.
 //
-// The frame is put into the consumers directly rather than through make_edge: an output port holds a lock for as long
+// The trip is put into the consumers directly rather than through make_edge: an output port holds a lock for as long
 // as its lightweight successors run, which would let only one frame through at a time.
 //
-// The first node (`start`) fills a frame from the source and then runs the graph; the last (`end`) shows frames to the
-// sink. At most one start is pending or in the source at a time (`start_pending`): it makes the next one as soon as its
-// own frame is filled and another is free. The sink sees frames in order: a finished frame is put down in `finished`,
-// and whoever finds nobody else delivering delivers all that are next in turn. So neither source nor sink makes a
-// thread wait for another one.
+// The node `start` fills a frame from the source; trips that have nothing to do then take slices of it (`launch`). The
+// node behind the last, `end`, lets the trip take the next slice there is, and shows frames whose trips have all ended
+// to the sink. A kernel is lent the threads that no trip uses. At most one start is pending or in the source at a time
+// (`start_pending`): it makes the next one as soon as its own frame is filled and another is free. The sink sees frames
+// in order: a finished frame is put down in `finished`, and whoever finds nobody else delivering delivers all that are
+// next in turn. So neither source nor sink makes a thread wait for another one.
 #include "engine/runtime/flow.h"
 
 #include <algorithm>
@@ -20,6 +22,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <deque>
 #include <mutex>
 #include <new>
 #include <string>
@@ -35,6 +38,7 @@
 #include <tbb/task_arena.h>
 
 #include "engine/runtime/denormals.h"
+#include "engine/runtime/parallel.h"
 #include "engine/runtime/run_node.h"
 #include "engine/runtime/wiring.h"
 
@@ -43,10 +47,13 @@ namespace cleave {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Message = Frame*;
-using Outputs = std::tuple<Frame*>;  // a multifunction_node needs one; never connected
-using TaskNode = tbb::flow::multifunction_node<Message, Outputs>;
-using InlineNode = tbb::flow::multifunction_node<Message, Outputs, tbb::flow::lightweight>;
+using Outputs = std::tuple<Trip*>;  // a multifunction_node needs one; never connected
+using TaskNode = tbb::flow::multifunction_node<Trip*, Outputs>;
+using InlineNode = tbb::flow::multifunction_node<Trip*, Outputs, tbb::flow::lightweight>;
+using StartNode = tbb::flow::multifunction_node<Frame*, Outputs>;
+
+// Multiply-adds of a node that make it worth while to wake other threads for it: some ten microseconds.
+constexpr double kWorthThreads = 300'000;
 
 // Bytes of the machine's memory.
 double machine_bytes() {
@@ -66,11 +73,14 @@ struct Flow::State {
 
   // Bodies of the flow nodes. They may not throw: that is what makes them lightweight.
   void start(Frame* frame) noexcept;
-  void visit(std::size_t node, Frame* frame) noexcept;
-  void end(Frame* frame) noexcept;
+  void launch(Trip* trip) noexcept;
+  void visit(std::size_t node, Trip* trip) noexcept;
+  void end(Trip* trip) noexcept;
 
-  bool arrived_last(std::size_t node, Frame* frame) noexcept;
-  void compute(std::size_t node, Frame* frame) noexcept;
+  bool arrived_last(std::size_t node, Trip* trip) noexcept;
+  void compute(std::size_t node, Trip* trip) noexcept;
+  void take_slice(Trip* trip);
+  void deliver_finished(std::unique_lock<std::mutex>& lock);
   void deliver(const Frame& frame, std::unique_lock<std::mutex>& lock);
   void start_next();
   void begin_run(const FrameFiller& run_source, const FrameSink& run_sink);
@@ -82,13 +92,17 @@ struct Flow::State {
   const FlowOptions options;
   const std::vector<PackedWeights> packed;
   const Wiring wiring;
+  const MemoryPlan plan;
+  std::vector<bool> worth_threads;  // by node
   std::vector<std::unique_ptr<Frame>> frames;
+  std::vector<std::unique_ptr<Trip>> trips;
   std::vector<std::atomic<std::int64_t>> node_ns;
 
   tbb::task_arena arena;
   std::unique_ptr<tbb::flow::graph> flow_graph;
   std::vector<std::unique_ptr<tbb::flow::graph_node>> flow_nodes;  // destroyed before the flow graph
-  std::vector<tbb::flow::receiver<Message>*> entries;              // of the nodes, the end, the start
+  std::vector<tbb::flow::receiver<Trip*>*> entries;                // of the nodes, the end, the launch
+  tbb::flow::receiver<Frame*>* start_entry = nullptr;
 
   // One run, all under `gate`. Held for a few instructions at a time, never during source, sink or op.
   std::mutex gate;
@@ -96,7 +110,10 @@ struct Flow::State {
   const FrameFiller* source = nullptr;
   const FrameSink* sink = nullptr;
   std::vector<Frame*> free;
+  std::deque<Frame*> filled;     // with samples that no trip has begun with
   std::vector<Frame*> finished;  // by seq modulo in_flight
+  std::vector<Trip*> idle;
+  std::atomic<int> busy = 0;  // trips under way
   std::int64_t next_fill = 0, next_deliver = 0;
   bool start_pending = false, in_source = false, delivering = false, ended = false, done = false;
   bool abandoned = false;  // after a stall: source and sink are gone
@@ -104,15 +121,45 @@ struct Flow::State {
   RunReport report;
 };
 
+namespace {
+
+int thread_count(const FlowOptions& options) {
+  return options.threads == 0 ? tbb::this_task_arena::max_concurrency() : options.threads;
+}
+
+MemoryPlan plan_for(const Graph& graph, const FlowOptions& options) {
+  MemoryOptions memory{.batch = options.batch, .threads = thread_count(options), .serial = options.serial};
+  if (!options.kept.empty()) memory.kept = &options.kept;
+  return plan_memory(graph, memory);
+}
+
+// As many as can be under way: a thread each, unless there are not so many slices in flight.
+std::int64_t trip_count(const MemoryPlan& plan, const FlowOptions& options) {
+  const std::int64_t slices = (plan.batch + plan.slice - 1) / plan.slice;
+  return std::min<std::int64_t>(thread_count(options), options.in_flight * slices);
+}
+
+Wiring wiring_for(const Graph& graph, const FlowOptions& options) {
+  return options.serial ? make_serial_wiring(graph) : make_wiring(graph, options.batch, thread_count(options));
+}
+
+}  // namespace
+
 Flow::State::State(const Graph& model, Weights weights, const FlowOptions& flow_options)
     : graph(model),
       options(flow_options),
       packed(pack_weights(graph, std::move(weights))),
-      wiring(make_wiring(graph, options.batch, options.threads == 0 ? 2 : options.threads)),
+      wiring(wiring_for(graph, options)),
+      plan(plan_for(graph, options)),
       node_ns(options.time_nodes ? graph.nodes.size() : 0),
       arena(options.threads == 0 ? tbb::task_arena::automatic : options.threads) {
   assert(options.batch >= 1 && options.in_flight >= 1 && options.threads >= 0);
-  for (std::int64_t i = 0; i < options.in_flight; ++i) frames.push_back(std::make_unique<Frame>(graph, options.batch));
+  for (const Node& node : graph.nodes)
+    worth_threads.push_back(static_cast<double>(plan.slice) * static_cast<double>(node.cost.mult_adds) +
+                                static_cast<double>(plan.slice) * static_cast<double>(node.cost.binary_ops) / 16 >=
+                            kWorthThreads);
+  for (std::int64_t i = 0; i < options.in_flight; ++i) frames.push_back(std::make_unique<Frame>(graph, plan));
+  for (std::int64_t i = 0; i < trip_count(plan, options); ++i) trips.push_back(std::make_unique<Trip>(graph, plan));
   finished.resize(frames.size());
   const FlushDenormals flush;  // the arena's workers inherit it
   arena.initialize();
@@ -133,9 +180,13 @@ void Flow::State::build_flow_graph() {
   using Ports = TaskNode::output_ports_type;
   flow_graph = std::make_unique<tbb::flow::graph>();
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-    add_flow_node(wiring.spawned[i], [this, i](Frame* frame, Ports&) noexcept { visit(i, frame); });
-  add_flow_node(wiring.spawned.back(), [this](Frame* frame, Ports&) noexcept { end(frame); });
-  add_flow_node(true, [this](Frame* frame, Ports&) noexcept { start(frame); });
+    add_flow_node(wiring.spawned[i], [this, i](Trip* trip, Ports&) noexcept { visit(i, trip); });
+  add_flow_node(wiring.spawned.back(), [this](Trip* trip, Ports&) noexcept { end(trip); });
+  add_flow_node(true, [this](Trip* trip, Ports&) noexcept { launch(trip); });
+  auto node = std::make_unique<StartNode>(*flow_graph, tbb::flow::unlimited,
+                                          [this](Frame* frame, Ports&) noexcept { start(frame); });
+  start_entry = node.get();
+  flow_nodes.push_back(std::move(node));
 }
 
 // Starts a free frame unless a start is already pending. Called under `gate`.
@@ -148,7 +199,7 @@ void Flow::State::start_next() {
   Frame* frame = free.back();  // the one used last: still in cache
   free.pop_back();
   start_pending = true;
-  entries.back()->try_put(frame);
+  start_entry->try_put(frame);
 }
 
 void Flow::State::start(Frame* frame) noexcept {
@@ -176,56 +227,98 @@ void Flow::State::start(Frame* frame) noexcept {
     return;
   }
   frame->count = count;
+  frame->taken = 0;
+  frame->left = (count + plan.slice - 1) / plan.slice;
   ++next_fill;
-  for (std::size_t i = 0; i < wiring.edges_in.size(); ++i)
-    frame->waiting[i].store(wiring.edges_in[i], std::memory_order_relaxed);
+  filled.push_back(frame);
   start_next();
+  Trip* own = nullptr;  // goes on in this task
+  while (!idle.empty() && !filled.empty()) {
+    Trip* trip = idle.back();
+    idle.pop_back();
+    ++busy;
+    take_slice(trip);
+    if (own == nullptr) own = trip;
+    else entries.back()->try_put(trip);
+  }
   lock.unlock();
-  // The frame may end, and begin another trip, as soon as it was put into the last of them.
-  for (const std::int32_t input : wiring.inputs) entries[static_cast<std::size_t>(input)]->try_put(frame);
+  if (own != nullptr) launch(own);
+}
+
+// Lets a trip begin with the next slice. Called under `gate`, with a frame in `filled`.
+void Flow::State::take_slice(Trip* trip) {
+  Frame* frame = filled.front();
+  const std::int64_t samples = std::min(plan.slice, frame->count - frame->taken);
+  trip->begin(*frame, frame->taken, samples);
+  frame->taken += samples;
+  if (frame->taken == frame->count) filled.pop_front();
+}
+
+void Flow::State::launch(Trip* trip) noexcept {
+  for (std::size_t i = 0; i < wiring.edges_in.size(); ++i)
+    trip->waiting[i].store(wiring.edges_in[i], std::memory_order_relaxed);
+  // The trip may end, and begin again, as soon as it was put into the last of them.
+  for (const std::int32_t input : wiring.inputs) entries[static_cast<std::size_t>(input)]->try_put(trip);
 }
 
 // Whether this put was the last one the node waited for. A node with one input needs no atomic decrement.
-bool Flow::State::arrived_last(std::size_t node, Frame* frame) noexcept {
-  std::atomic<std::int32_t>& waiting = frame->waiting[node];
+bool Flow::State::arrived_last(std::size_t node, Trip* trip) noexcept {
+  std::atomic<std::int32_t>& waiting = trip->waiting[node];
   if (wiring.edges_in[node] > 1) return waiting.fetch_sub(1, std::memory_order_acq_rel) == 1;
   waiting.store(kRunning, std::memory_order_relaxed);
   return true;
 }
 
-void Flow::State::visit(std::size_t node, Frame* frame) noexcept {
-  if (!arrived_last(node, frame)) return;
-  compute(node, frame);
-  frame->waiting[node].store(kDone, std::memory_order_relaxed);
-  for (const std::int32_t consumer : wiring.consumers[node])
-    entries[static_cast<std::size_t>(consumer)]->try_put(frame);
+void Flow::State::visit(std::size_t node, Trip* trip) noexcept {
+  if (!arrived_last(node, trip)) return;
+  compute(node, trip);
+  trip->waiting[node].store(kDone, std::memory_order_relaxed);
+  for (const std::int32_t consumer : wiring.consumers[node]) entries[static_cast<std::size_t>(consumer)]->try_put(trip);
 }
 
-void Flow::State::compute(std::size_t node, Frame* frame) noexcept {
-  if (frame->failed.load(std::memory_order_relaxed)) return;  // travels on, so that the run can end in order
+void Flow::State::compute(std::size_t node, Trip* trip) noexcept {
+  Frame& frame = trip->frame();
+  if (frame.failed.load(std::memory_order_relaxed)) return;  // travels on, so that the run can end in order
   const NodeId id{static_cast<std::int32_t>(node)};
   try {
     const Clock::time_point began = options.time_nodes ? Clock::now() : Clock::time_point{};
-    run_node(graph, id, packed[node], *frame);
+    const int spare = worth_threads[node] ? arena.max_concurrency() - busy.load(std::memory_order_relaxed) : 0;
+    const Parallel lent = arena_threads(spare + 1);
+    run_node(graph, id, packed[node], *trip, spare > 0 ? &lent : nullptr);
     if (!options.time_nodes) return;
     const std::chrono::nanoseconds spent = Clock::now() - began;
     node_ns[node].fetch_add(spent.count(), std::memory_order_relaxed);
   } catch (...) {
     const std::lock_guard lock(gate);
     ended = true;
-    frame->failed.store(true, std::memory_order_relaxed);
-    if (frame->error == nullptr) frame->error = std::current_exception();
+    frame.failed.store(true, std::memory_order_relaxed);
+    if (frame.error == nullptr) frame.error = std::current_exception();
   }
 }
 
-void Flow::State::end(Frame* frame) noexcept {
-  if (!arrived_last(graph.nodes.size(), frame)) return;
-  frame->waiting.back().store(kDone, std::memory_order_relaxed);
+void Flow::State::end(Trip* trip) noexcept {
+  if (!arrived_last(graph.nodes.size(), trip)) return;
+  trip->waiting.back().store(kDone, std::memory_order_relaxed);
   std::unique_lock lock(gate);
-  const auto pool = static_cast<std::int64_t>(frames.size());
-  finished[static_cast<std::size_t>(frame->seq % pool)] = frame;
+  Frame* frame = &trip->frame();
+  const bool was_last = --frame->left == 0;
+  if (!filled.empty()) {
+    take_slice(trip);
+    entries.back()->try_put(trip);  // a task of its own: the stack goes back first
+  } else {
+    --busy;
+    idle.push_back(trip);
+  }
+  if (!was_last) return;
+  finished[static_cast<std::size_t>(frame->seq) % frames.size()] = frame;
+  deliver_finished(lock);
+}
+
+// Shows the sink all finished frames that are next in turn, unless another thread is at it.
+void Flow::State::deliver_finished(std::unique_lock<std::mutex>& lock) {
   if (delivering) return;
   delivering = true;
+  const auto pool = static_cast<std::int64_t>(frames.size());
   for (;;) {
     Frame* next = std::exchange(finished[static_cast<std::size_t>(next_deliver % pool)], nullptr);
     if (next == nullptr) break;
@@ -264,6 +357,10 @@ void Flow::State::begin_run(const FrameFiller& run_source, const FrameSink& run_
   sink = &run_sink;
   free.clear();
   for (const std::unique_ptr<Frame>& frame : frames) free.push_back(frame.get());
+  filled.clear();
+  idle.clear();
+  for (const std::unique_ptr<Trip>& trip : trips) idle.push_back(trip.get());
+  busy = 0;
   next_fill = next_deliver = 0;
   ended = done = false;
   error = source_error = nullptr;
@@ -274,15 +371,17 @@ void Flow::State::begin_run(const FrameFiller& run_source, const FrameSink& run_
 // Returns a number that changes when any frame has moved. Called under `gate`.
 std::uint64_t Flow::State::position() const {
   std::uint64_t hash = static_cast<std::uint64_t>(next_deliver);
+  const auto add = [&](std::int64_t value) { hash = hash * 1099511628211U + static_cast<std::uint64_t>(value); };
   for (const std::unique_ptr<Frame>& frame : frames) {
-    hash = hash * 1099511628211U + static_cast<std::uint64_t>(frame->seq);
-    for (const std::atomic<std::int32_t>& waiting : frame->waiting)
-      hash = hash * 1099511628211U + static_cast<std::uint64_t>(waiting.load(std::memory_order_relaxed));
+    add(frame->seq);
+    add(frame->left);
   }
+  for (const std::unique_ptr<Trip>& trip : trips)
+    for (const std::atomic<std::int32_t>& waiting : trip->waiting) add(waiting.load(std::memory_order_relaxed));
   return hash;
 }
 
-// Names the nodes being computed; where there are none, the first that each frame waits for.
+// Names the nodes being computed; where there are none, the first that each trip waits for.
 std::string Flow::State::stall_message() const {
   std::vector<std::string> running, waited_for;
   const auto add = [&](std::vector<std::string>& names, std::size_t node) {
@@ -290,10 +389,10 @@ std::string Flow::State::stall_message() const {
     std::string name = fmt::format("'{}' ({})", n.name, n.op == nullptr ? "input" : n.op->name);
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
   };
-  for (const std::unique_ptr<Frame>& frame : frames) {
+  for (const std::unique_ptr<Trip>& trip : trips) {
     bool first = true;
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-      const std::int32_t waiting = frame->waiting[i].load(std::memory_order_relaxed);
+      const std::int32_t waiting = trip->waiting[i].load(std::memory_order_relaxed);
       if (waiting == kRunning) add(running, i);
       if (waiting != kDone && std::exchange(first, false)) add(waited_for, i);
     }
@@ -323,21 +422,29 @@ void Flow::State::wait_until_finished() {
 
 Flow::Flow(const Graph& graph, Weights weights, const FlowOptions& options) {
   constexpr double kMib = 1024.0 * 1024.0;
-  const auto frame_mib = static_cast<double>(frame_bytes(graph, options.batch)) / kMib;
-  const double pool_mib = frame_mib * static_cast<double>(options.in_flight);
+  const MemoryPlan plan = plan_for(graph, options);
+  const double mib = static_cast<double>(plan.bytes(options.in_flight, trip_count(plan, options))) / kMib;
   const auto too_large = [&](const std::string& why) {
-    return RunError(fmt::format("{} frames of {:.1f} MiB {}; a smaller batch or fewer in flight need less",
-                                options.in_flight, frame_mib, why));
+    return RunError(
+        fmt::format("{:.1f} MiB for {} frames of {} samples {}; a smaller batch or fewer in flight need less", mib,
+                    options.in_flight, options.batch, why));
   };
   // Asking the allocator is not enough: Linux promises more than there is and kills the program later.
   const double machine_mib = machine_bytes() / kMib;
-  if (pool_mib > machine_mib) throw too_large(fmt::format("do not fit in {:.0f} MiB of memory", machine_mib));
+  if (mib > machine_mib) throw too_large(fmt::format("do not fit in {:.0f} MiB of memory", machine_mib));
   try {
     state_ = std::make_shared<State>(graph, std::move(weights), options);
   } catch (const std::bad_alloc&) {
     throw too_large("are more memory than there is left");
   }
 }
+
+std::int64_t Flow::activation_bytes() const {
+  return state_->plan.bytes(static_cast<std::int64_t>(state_->frames.size()),
+                            static_cast<std::int64_t>(state_->trips.size()));
+}
+
+std::int64_t Flow::weight_bytes() const { return packed_bytes(state_->packed); }
 
 RunReport Flow::run(const FrameSource& source, const FrameSink& sink) {
   assert(state_->wiring.inputs.size() == 1);

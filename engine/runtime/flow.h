@@ -16,6 +16,8 @@ struct FlowOptions {
   std::int64_t batch = 1;                   // samples a frame holds
   std::int64_t in_flight = 4;               // frames under way at once
   int threads = 0;                          // 0 = as many as the machine has
+  std::vector<NodeId> kept{};               // whose outputs the sink reads; empty = every node's, which takes memory
+  bool serial = false;                      // the nodes of a sample run one after the other: takes the least memory
   double stall_s = 30;                      // nothing moves for so long: an error; 0 = wait for ever
   bool time_nodes = false;                  // fill RunReport::node_seconds
   const std::atomic<bool>* stop = nullptr;  // set by anyone: take no new frames, finish those under way
@@ -37,12 +39,13 @@ struct RunReport {
   std::vector<double> node_seconds;  // by node, all frames together; empty unless asked for
 };
 
-// Holds the packed weights, a pool of `in_flight` frames and `threads` workers of its own. Results depend on none of
+// Holds the packed weights, a pool of `in_flight` frames, an arena for each trip under way and `threads` workers of its
+// own. Results depend on none of
 // the options. Not thread safe: one `run` at a time.
 class Flow {
  public:
-  // Copies the graph, packs the weights (moved in, they are never in memory twice) and allocates the frames. Throws
-  // RunError when there is not enough memory. `options.stop` must outlive the runs.
+  // Copies the graph, plans the memory, packs the weights (moved in, they are never in memory twice) and allocates the
+  // frames. Throws RunError when there is not enough memory. `options.stop` must outlive the runs.
   Flow(const Graph& graph, Weights weights, const FlowOptions& options);
 
   // Runs until the source ends, the stop flag is set or something fails; then the frames under way are finished, and
@@ -54,6 +57,10 @@ class Flow {
   //     the flow may not be used again.
   RunReport run(const FrameSource& source, const FrameSink& sink);
   RunReport run(const FrameFiller& filler, const FrameSink& sink);
+
+  // Bytes of the frames and arenas, and of the packed weights.
+  std::int64_t activation_bytes() const;
+  std::int64_t weight_bytes() const;
 
  private:
   struct State;

@@ -49,22 +49,19 @@ class Job {
     run_passes(part.graph, part.weights);
     graph_ = std::move(part.graph);
     packed_ = pack_weights(graph_, std::move(part.weights));
+    const std::vector<NodeId> kept = unread_nodes(graph_);
+    plan_ = plan_memory(graph_, {.batch = options.batch, .kept = &kept});
     for (int i = 0; i < options.threads; ++i) {
-      frames_.push_back(std::make_unique<Frame>(graph_, options.batch));
+      trips_.push_back(std::make_unique<Trip>(graph_, plan_));
+      frames_.push_back(std::make_unique<Frame>(graph_, plan_));
       frames_.back()->count = options.batch;
       for (std::size_t n = 0; n < graph_.nodes.size(); ++n)
         if (graph_.nodes[n].op == nullptr) fill(graph_.nodes[n], n, frames_.back()->slot(NodeId{static_cast<int>(n)}));
     }
   }
 
-  // Weights as they are held, and one frame.
-  std::int64_t memory_bytes() const {
-    std::int64_t bytes = frame_bytes(graph_, options_.batch);
-    for (const PackedWeights& weights : packed_)
-      for (const std::vector<float>& array : weights.arrays)
-        bytes += static_cast<std::int64_t>(array.size() * sizeof(float));
-    return bytes;
-  }
+  // Weights as they are held, and one frame on its trip.
+  std::int64_t memory_bytes() const { return plan_.bytes(1, 1) + packed_bytes(packed_); }
 
   // Finds out how often a timing repeats the work; the first run fills the caches.
   void warm_up() {
@@ -82,14 +79,11 @@ class Job {
 
  private:
   void run(std::int64_t times) {
-    const auto repeat = [&](Frame& frame) {
-      for (std::int64_t i = 0; i < times; ++i) run_graph(graph_, packed_, frame);
+    const auto repeat = [&](std::size_t thread) {
+      for (std::int64_t i = 0; i < times; ++i) run_graph(graph_, packed_, *frames_[thread], *trips_[thread]);
     };
-    if (frames_.size() == 1) return repeat(*frames_.front());
-    arena_.execute([&] {
-      tbb::parallel_for(
-          std::size_t{0}, frames_.size(), [&](std::size_t i) { repeat(*frames_[i]); }, tbb::static_partitioner());
-    });
+    if (frames_.size() == 1) return repeat(0);
+    arena_.execute([&] { tbb::parallel_for(std::size_t{0}, frames_.size(), repeat, tbb::static_partitioner()); });
   }
 
   // The seconds of `runs_` runs.
@@ -110,7 +104,9 @@ class Job {
   tbb::task_arena& arena_;
   Graph graph_;
   std::vector<PackedWeights> packed_;
+  MemoryPlan plan_;
   std::vector<std::unique_ptr<Frame>> frames_;
+  std::vector<std::unique_ptr<Trip>> trips_;
   std::int64_t runs_ = 1;
   Elapsed elapsed_;
 };

@@ -1,5 +1,6 @@
 #include "engine/runtime/run_node.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <exception>
@@ -19,10 +20,10 @@ bool clamps(const Epilogue& epilogue) {
 }
 
 // Does what the op did not do itself.
-void apply_epilogue(const Node& node, const Frame& frame, const TensorView& output) {
+void apply_epilogue(const Node& node, const Trip& trip, const TensorView& output) {
   const Epilogue& epilogue = node.epilogue;
   if (epilogue.add != NodeId::none && !node.op->fuses) {
-    const std::span<const float> other = frame.output(epilogue.add).values();
+    const std::span<const float> other = trip.output(epilogue.add).values();
     const std::span<float> values = output.values();
     for (std::size_t i = 0; i < values.size(); ++i) values[i] += other[i];
   }
@@ -31,7 +32,8 @@ void apply_epilogue(const Node& node, const Frame& frame, const TensorView& outp
   epilogue.activation->forward({epilogue.activation_params, {&in_place, 1}, nullptr, output});
 }
 
-void run_op(const Node& node, const PackedWeights& packed, const Frame& frame, const TensorView& output) {
+void run_op(const Graph& graph, NodeId id, const PackedWeights& packed, const Trip& trip, const Parallel* parallel) {
+  const Node& node = graph.node(id);
   constexpr std::size_t kFew = 8;  // more inputs than any op but a wide concat has
   std::array<ConstTensorView, kFew> few;
   std::vector<ConstTensorView> many;
@@ -39,10 +41,12 @@ void run_op(const Node& node, const PackedWeights& packed, const Frame& frame, c
   const std::size_t count = node.inputs.size() - (epilogue.add == NodeId::none ? 0 : 1);
   if (count > kFew) many.resize(count);
   ConstTensorView* inputs = count > kFew ? many.data() : few.data();
-  for (std::size_t i = 0; i < count; ++i) inputs[i] = frame.output(node.inputs[i]);
+  for (std::size_t i = 0; i < count; ++i) inputs[i] = trip.output(node.inputs[i]);
   const PackedWeights* weights = node.op->pack == nullptr ? nullptr : &packed;
-  ForwardArgs args{node.params, {inputs, count}, weights, output};
-  if (node.op->fuses && epilogue.add != NodeId::none) args.add = frame.output(epilogue.add);
+  ForwardArgs args{node.params, {inputs, count}, weights, trip.slot(id)};
+  args.scratch = trip.scratch(id);
+  args.parallel = parallel;
+  if (node.op->fuses && epilogue.add != NodeId::none) args.add = trip.output(epilogue.add);
   if (node.op->fuses && clamps(epilogue)) args.clamp = epilogue.activation->clamp(epilogue.activation_params);
   node.op->forward(args);
 }
@@ -60,22 +64,40 @@ std::vector<PackedWeights> pack_weights(const Graph& graph, Weights weights) {
   return packed;
 }
 
-void run_node(const Graph& graph, NodeId id, const PackedWeights& packed, Frame& frame) {
+std::int64_t packed_bytes(const std::vector<PackedWeights>& packed) {
+  std::size_t bytes = 0;
+  for (const PackedWeights& weights : packed) {
+    bytes += weights.panel.size();
+    for (const std::vector<float>& array : weights.arrays) bytes += array.size() * sizeof(float);
+  }
+  return static_cast<std::int64_t>(bytes);
+}
+
+void run_node(const Graph& graph, NodeId id, const PackedWeights& packed, Trip& trip, const Parallel* parallel) {
   const Node& node = graph.node(id);
   if (node.op == nullptr) return;
   try {
-    const TensorView output = frame.slot(id);
-    run_op(node, packed, frame, output);
-    apply_epilogue(node, frame, output);
+    run_op(graph, id, packed, trip, parallel);
+    const TensorView output = trip.slot(id);
+    apply_epilogue(node, trip, output);
     if (node.type.dtype == DType::f16) round_to_f16(output.values());
   } catch (const std::exception& error) {
     throw RunError(fmt::format("node '{}' ({}): {}", node.name, node.op->name, error.what()));
   }
 }
 
-void run_graph(const Graph& graph, const std::vector<PackedWeights>& packed, Frame& frame) {
+void run_graph(const Graph& graph, const std::vector<PackedWeights>& packed, Frame& frame, Trip& trip) {
   const FlushDenormals flush;
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) run_node(graph, static_cast<NodeId>(i), packed[i], frame);
+  const std::int64_t slice = frame.plan().slice;
+  for (std::int64_t first = 0; first < frame.count; first += slice) {
+    trip.begin(frame, first, std::min(slice, frame.count - first));
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) run_node(graph, static_cast<NodeId>(i), packed[i], trip);
+  }
+}
+
+void run_graph(const Graph& graph, const std::vector<PackedWeights>& packed, Frame& frame) {
+  Trip trip(graph, frame.plan());
+  run_graph(graph, packed, frame, trip);
 }
 
 }  // namespace cleave

@@ -235,6 +235,7 @@ void StageRun::run() {
   options.threads = assignment_.threads;
   options.stall_s = 0;  // a stage waits for others as long as they need
   options.stop = &stopped_;
+  options.kept = shard_.outputs;
   Flow flow(shard_.part.graph, std::move(shard_.part.weights), options);
   context_.tell(ControlKind::ready, "{}");
   flow.run(FrameFiller([this](std::int64_t seq, const Frame& frame) { return fill(seq, frame); }),

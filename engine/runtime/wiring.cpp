@@ -39,14 +39,41 @@ void bound_nesting(Wiring& wiring) {
   }
 }
 
+// Gives every node that nobody waits for the end of the trip to tell.
+void add_end(Wiring& wiring) {
+  const std::size_t nodes = wiring.consumers.size();
+  for (std::vector<std::int32_t>& consumers : wiring.consumers) {
+    if (!consumers.empty()) continue;
+    consumers.push_back(static_cast<std::int32_t>(nodes));
+    ++wiring.edges_in[nodes];
+  }
+}
+
+Wiring no_wiring(const Graph& graph) {
+  const std::size_t nodes = graph.nodes.size();
+  return {std::vector<std::int32_t>(nodes + 1, 0),
+          std::vector<std::vector<std::int32_t>>(nodes),
+          std::vector<bool>(nodes + 1, false),
+          {}};
+}
+
 }  // namespace
+
+Wiring make_serial_wiring(const Graph& graph) {
+  Wiring wiring = no_wiring(graph);
+  wiring.inputs = {0};
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    wiring.edges_in[i] = 1;
+    if (i > 0) wiring.consumers[i - 1].push_back(static_cast<std::int32_t>(i));
+  }
+  add_end(wiring);
+  bound_nesting(wiring);
+  return wiring;
+}
 
 Wiring make_wiring(const Graph& graph, std::int64_t batch, int threads) {
   const std::size_t nodes = graph.nodes.size();
-  Wiring wiring{std::vector<std::int32_t>(nodes + 1, 0),
-                std::vector<std::vector<std::int32_t>>(nodes),
-                std::vector<bool>(nodes + 1, false),
-                {}};
+  Wiring wiring = no_wiring(graph);
   for (std::size_t i = 0; i < nodes; ++i) {
     if (graph.nodes[i].inputs.empty()) {
       wiring.inputs.push_back(static_cast<std::int32_t>(i));
@@ -57,11 +84,7 @@ Wiring make_wiring(const Graph& graph, std::int64_t batch, int threads) {
       ++wiring.edges_in[i];
     }
   }
-  for (std::size_t i = 0; i < nodes; ++i) {
-    if (!wiring.consumers[i].empty()) continue;
-    wiring.consumers[i].push_back(static_cast<std::int32_t>(nodes));
-    ++wiring.edges_in[nodes];
-  }
+  add_end(wiring);
   if (threads > 1)
     for (std::size_t i = 0; i < nodes; ++i) spawn_branches(graph, batch, i, wiring);
   bound_nesting(wiring);

@@ -25,5 +25,7 @@ constexpr std::int32_t kLongestInline = 64;
 // except where that would nest deeper than kLongestInline or, with `threads` > 1, where a branch with enough work could
 // run beside its siblings. The choice never changes results.
 Wiring make_wiring(const Graph& graph, std::int64_t batch, int threads);
+// The same where each node waits for the one before it in the graph's order, whatever it reads.
+Wiring make_serial_wiring(const Graph& graph);
 
 }  // namespace cleave

@@ -40,7 +40,7 @@ TEST(RunNode, TakesMoreInputsThanMostOpsHave) {
   Frame frame(graph, 1);
   frame.count = 1;
   frame.slot(NodeId{0}).data[0] = 8;
-  run_node(graph, NodeId{1}, {}, frame);
+  run_graph(graph, {{}, {}}, frame);
   EXPECT_EQ(frame.output(NodeId{1}).data[0], 4.0F);
 }
 

@@ -43,7 +43,7 @@ std::vector<WeightSlot> gain_weights(const Params&, std::span<const TensorType>,
 }
 
 PackedWeights pack_gain(const Params&, std::span<const TensorType>, LayerWeights weights) {
-  return {{{2 * weights.arrays[0][0]}}};
+  return {{{2 * weights.arrays[0][0]}}, {}};
 }
 
 void forward_halve(const ForwardArgs& args) {
