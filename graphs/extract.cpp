@@ -271,6 +271,7 @@ ModelSpec extract_spec(const DocNode& doc, const std::string& file, const Langua
                text_at(doc, "data.at")};
   spec.training = training_of(doc);
   spec.inference = inference_of(doc);
+  spec.limits = {real_at(doc, "limits.memory"), real_at(doc, "limits.weights")};
   spec.output = {text_at(doc, "output.dir"), integer_at(doc, "output.trace.every", 1)};
   if (const DocNode* devices = doc.find("devices"))
     for (const DocEntry& entry : devices->entries) spec.devices.push_back(entry.key);

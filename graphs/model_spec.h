@@ -108,6 +108,7 @@ struct ModelSpec {
   DataSpec data;
   TrainSpec training;
   InferenceSpec inference;
+  LimitsSpec limits;
   OutputSpec output;
   std::vector<std::string> devices;
   std::vector<NotRunYet> not_run_yet;

@@ -44,6 +44,14 @@ struct InferenceSpec {
   bool mean_of_draws = false;  // predict: averaged over the draws kept, else from the last weights
 };
 
+// What running a network in one process may take; 0 = not said.
+struct LimitsSpec {
+  double memory_bytes = 0;  // of the activations of one sample; of the weights, too, unless they have their own
+  double weight_bytes = 0;  // of the weights
+
+  bool is_given() const { return memory_bytes > 0 || weight_bytes > 0; }
+};
+
 struct OutputSpec {
   std::string dir;
   std::int64_t trace_every = 1;

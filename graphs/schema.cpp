@@ -217,6 +217,10 @@ constexpr std::array kRest = {
     or_words(real("inference.early_exit.thresholds.*", 0, 100, "as the rule's number; never: none leaves there"),
              "never"),
     word("inference.predict", "last|mean_of_draws", "from the last weights, or averaged over the draws kept", "last"),
+    record("limits", "what running the network in one process may take, as on a microcontroller"),
+    positive(
+        quantity("limits.memory", Unit::bytes, "of the activations of one sample; of the weights, too, by itself")),
+    positive(quantity("limits.weights", Unit::bytes, "of the weights, where they have a memory of their own")),
     record("output", "what a run leaves behind", "{}"),
     text("output.dir", "folder of the run folders", "runs"),
     record("output.trace", "what is recorded while training", "{}"),

@@ -1,16 +1,13 @@
 // cleave check: every mistake of the models named, as text, JSON or SARIF.
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/check_memory.h"
 #include "engine/cli/command.h"
-#include "engine/cli/table.h"
-#include "engine/mcmc/likelihoods.h"
-#include "engine/train/module_memory.h"
-#include "graphs/graph_text.h"
-#include "ops/core/catalog.h"
 
 namespace cleave {
 
@@ -21,8 +18,8 @@ using Json = nlohmann::ordered_json;
 struct Checked {
   std::string file;
   std::vector<Diagnostic> found;
-  std::string summary;               // of a valid model
-  std::vector<ModuleMemory> memory;  // where it was asked for
+  std::string summary;                // of a valid model
+  std::optional<ModelMemory> memory;  // where it was asked for
 };
 
 std::string summary_of(const Model& model) {
@@ -32,42 +29,26 @@ std::string summary_of(const Model& model) {
                      weight_count(model.graph));
 }
 
-// Of the modules that can be trained.
-std::vector<ModuleMemory> memory_of(const Model& model) {
-  std::vector<ModuleMemory> memory;
-  const TrainSpec& training = model.reading.spec.training;
-  for (std::size_t m = 0; m < model.graph.modules.size(); ++m)
-    if (model.graph.modules[m].head != NodeId::none && find(likelihood_catalog(), model.graph.loss.name) != nullptr)
-      memory.push_back(module_memory(model.graph, static_cast<ModuleId>(m), training.batch, training.keep_draws));
-  return memory;
+// A mistake of the file where the network does not keep to its limits.
+std::vector<Diagnostic> beyond_limits(const Model& model, const std::string& file) {
+  const LimitsSpec& limits = model.reading.spec.limits;
+  if (!limits.is_given() || model.graph.nodes.empty()) return {};
+  const std::string why = why_too_large(run_memory(model.graph, limits), limits);
+  if (why.empty()) return {};
+  const DocNode* node = find_path(model.reading.doc, "limits");
+  Diagnostic found;
+  found.pos = node == nullptr ? SourcePos{file} : node->pos;
+  found.message = why;
+  return {found};
 }
 
 Checked check_file(const std::string& file, bool memory, const CommonOptions& common) {
   try {
     const Model model = load_model(file, common);
-    return {file, {}, summary_of(model), memory ? memory_of(model) : std::vector<ModuleMemory>{}};
+    return {file, beyond_limits(model, file), summary_of(model), memory ? memory_of(model) : std::nullopt};
   } catch (const ModelError& error) {
-    return {file, error.diagnostics(), "", {}};
+    return {file, error.diagnostics(), "", std::nullopt};
   }
-}
-
-Table memory_table(const std::vector<ModuleMemory>& modules) {
-  Table table{{"module", "weights", "activations", "in training", "at most"}, {}};
-  for (const ModuleMemory& m : modules)
-    table.rows.push_back({m.name, bytes_in_short(m.weights_bytes), bytes_in_short(m.activation_bytes),
-                          bytes_in_short(m.training_bytes), bytes_in_short(m.bound_bytes())});
-  return table;
-}
-
-Json memory_json(const std::vector<ModuleMemory>& modules) {
-  Json list = Json::array();
-  for (const ModuleMemory& m : modules)
-    list.push_back({{"module", m.name},
-                    {"weights_bytes", m.weights_bytes},
-                    {"activation_bytes", m.activation_bytes},
-                    {"training_bytes", m.training_bytes},
-                    {"bound_bytes", m.bound_bytes()}});
-  return list;
 }
 
 Json json_of(const Diagnostic& d) {
@@ -84,7 +65,7 @@ std::string as_json(const std::vector<Checked>& all) {
     Json errors = Json::array();
     for (const Diagnostic& d : checked.found) errors.push_back(json_of(d));
     list.push_back({{"file", checked.file}, {"valid", checked.found.empty()}, {"errors", errors}});
-    if (!checked.memory.empty()) list.back()["memory"] = memory_json(checked.memory);
+    if (checked.memory) list.back().update(memory_json(*checked.memory));
   }
   return list.dump(2) + "\n";
 }
@@ -118,12 +99,7 @@ void print_text(const std::vector<Checked>& all, bool quiet) {
   for (const Checked& checked : all) {
     if (!checked.found.empty()) std::fputs(fmt::format("{}\n", ModelError(checked.found).what()).c_str(), stderr);
     else if (!quiet) print_result(fmt::format("{}: valid: {}\n", checked.file, checked.summary));
-    if (checked.memory.empty()) continue;
-    print_result(
-        "\n" + to_text(memory_table(checked.memory), "text") +
-        "\nactivations: what a module reads and computes for one batch; in training: weights, activations, a\n"
-        "proposal's new values beside them, what is sent on, recorded steps and kept draws; at most: weights,\n"
-        "three times the activations, recorded steps and kept draws\n");
+    if (checked.memory) print_result("\n" + memory_text(*checked.memory));
   }
 }
 
@@ -133,7 +109,7 @@ std::function<ExitCode()> declare_check(CLI::App& app, const CommonOptions& comm
   const auto files = std::make_shared<std::vector<std::string>>();
   const auto memory = std::make_shared<bool>(false);
   app.add_option("MODEL", *files, "model or swarm files")->required()->type_name("FILE …");
-  app.add_flag("--memory", *memory, "what training each module will take in memory");
+  app.add_flag("--memory", *memory, "what running the network, and training each module, will take in memory");
   return [files, memory, &common] {
     std::vector<Checked> all;
     for (const std::string& file : *files) all.push_back(check_file(file, *memory, common));

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "engine/runtime/fit_memory.h"
 #include "engine/runtime/swarm_flow.h"
 #include "graphs/passes.h"
 #include "ops/core/catalog.h"
@@ -60,6 +61,15 @@ ExitRule parse_rule(const std::string& option, const Graph& graph) {
   return spec;
 }
 
+// Puts the graph into patches where its activations need them, and lets one sample pass at a time.
+void keep_to_limits(const LimitsSpec& limits, Graph& graph, Weights& weights, FlowOptions& options) {
+  const RunMemory memory = run_memory(graph, limits);
+  if (const std::string why = why_too_large(memory, limits); !why.empty()) throw UserError(why);
+  if (memory.patches) apply_patches(graph, weights, *memory.patches);
+  options.batch = options.in_flight = 1;
+  options.serial = true;
+}
+
 std::size_t head_count(const Graph& graph) {
   std::size_t heads = 0;
   for (const Module& module : graph.modules) heads += module.head == NodeId::none ? 0 : 1;
@@ -92,12 +102,16 @@ std::string rule_text(const std::optional<ExitRule>& rule) {
 
 EvaluateReport answer_all(const Model& model, const Weights& weights, SwarmJob* job, const LabelledSource& source,
                           EvaluateOptions options, const std::function<void(const Prediction&)>& on_prediction) {
+  const LimitsSpec& limits = model.reading.spec.limits;
   if (job == nullptr) {
     Graph fused = model.graph;
     Weights fused_weights = weights;
+    if (limits.is_given()) keep_to_limits(limits, fused, fused_weights, options.flow);
     run_passes(fused, fused_weights);
     return evaluate(fused, std::move(fused_weights), source, options, on_prediction);
   }
+  if (limits.is_given())
+    throw UserError("limits are those of one process: add --here, or give devices.NAME.memory for a plan to keep to");
   std::vector<NodeId> heads;
   for (const Module& module : model.graph.modules)
     if (module.head != NodeId::none) heads.push_back(module.head);
