@@ -1,5 +1,5 @@
 # The files ops/kernels/isa_*.cpp are compiled once per instruction set; a table picked once at start chooses among them
-# (ops/kernels/kernels.h). They may include nothing that defines inline functions shared with other files.
+# (ops/kernels/isa.h). They may include nothing that defines inline functions shared with other files.
 file(GLOB CLEAVE_ISA_SOURCES CONFIGURE_DEPENDS ops/kernels/isa_*.cpp)
 if(CLEAVE_ISA_SOURCES)
   get_target_property(all cleave_lib SOURCES)
@@ -12,6 +12,10 @@ if(CLEAVE_ISA_SOURCES)
     set(flags_avx2 -mavx2 -mfma)
     set(flags_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512)
     target_compile_definitions(cleave_lib PRIVATE CLEAVE_X86)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    list(APPEND isas neon)  # which the compiler uses without being told
+    set(flags_neon "")
+    target_compile_definitions(cleave_lib PRIVATE CLEAVE_ARM64)
   endif()
   # The same bits for every instruction set: products and sums are rounded one by one.
   set_source_files_properties(${PROJECT_SOURCE_DIR}/ops/kernels/isa_sparse.cpp PROPERTIES COMPILE_OPTIONS

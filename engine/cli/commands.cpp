@@ -10,6 +10,7 @@
 #include "engine/cli/command.h"
 #include "engine/cli/log.h"
 #include "ops/core/catalog.h"
+#include "ops/kernels/isa.h"
 
 namespace cleave {
 
@@ -289,6 +290,7 @@ ExitCode parse_and_run(std::vector<std::string> args, bool& json_log) {
   program.common[index].arguments = args;
   json_log = program.common[index].log_format == "json";
   refuse_ignored(*program.subs[index], kCommands[index]);
+  check_chosen_isa();
   return program.run[index]();
 }
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/cli/command.h"
-#include "ops/kernels/train_kernels.h"
+#include "ops/kernels/isa.h"
 
 namespace cleave {
 
@@ -15,11 +15,11 @@ std::function<ExitCode()> declare_version(CLI::App& /*app*/, const CommonOptions
                                             {"language", 1},
                                             {"compiler", __VERSION__},
                                             {"tbb", TBB_VERSION_STRING},
-                                            {"kernels", train_kernels().isa_name}};
+                                            {"kernels", to_text(chosen_isa())}};
       print_result(facts.dump(2) + "\n");
     } else {
       print_result(fmt::format("cleave {} (language 1; compiler {}; TBB {}; kernels for {})\n", CLEAVE_VERSION,
-                               __VERSION__, TBB_VERSION_STRING, train_kernels().isa_name));
+                               __VERSION__, TBB_VERSION_STRING, to_text(chosen_isa())));
     }
     return ExitCode::done;
   };

@@ -10,7 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "ops/kernels/train_kernels.h"
+#include "ops/kernels/isa.h"
 
 namespace cleave {
 
@@ -59,7 +59,7 @@ std::vector<std::pair<std::string, std::string>> host_facts() {
       {"machine", tidy(system.machine)},
       {"kernel", tidy(fmt::format("{} {}", system.sysname, system.release))},
       {"governor", first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")},
-      {"instructions", train_kernels().isa_name},
+      {"instructions", to_text(chosen_isa())},
       {"cleave", CLEAVE_VERSION},
       {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)))},
   };

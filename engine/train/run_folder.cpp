@@ -18,7 +18,7 @@
 #include "graphs/graph_text.h"
 #include "ops/core/error.h"
 #include "ops/core/file.h"
-#include "ops/kernels/train_kernels.h"
+#include "ops/kernels/isa.h"
 
 namespace cleave {
 
@@ -45,7 +45,7 @@ Json host_facts() {
           {"memory_bytes", pages * static_cast<std::int64_t>(sysconf(_SC_PAGESIZE))},
           {"system", fmt::format("{} {}", system.sysname, system.release)},
           {"machine", system.machine},
-          {"kernels", train_kernels().isa_name}};
+          {"kernels", to_text(chosen_isa())}};
 }
 
 // Makes `path`; false when something that is not an empty folder stands there.

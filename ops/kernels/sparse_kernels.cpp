@@ -1,8 +1,6 @@
 #include "ops/kernels/sparse_kernels.h"
 
-#include <string_view>
-
-#include "ops/kernels/train_kernels.h"
+#include "ops/kernels/isa.h"
 
 namespace cleave {
 
@@ -17,23 +15,32 @@ namespace avx512 {
 extern const SparseKernels kSparseKernels;
 }
 #endif
+#ifdef CLEAVE_ARM64
+namespace neon {
+extern const SparseKernels kSparseKernels;
+}
+#endif
 
 namespace {
 
-const SparseKernels& table_of([[maybe_unused]] std::string_view isa) {
+const SparseKernels& table_of([[maybe_unused]] Isa isa) {
 #ifdef CLEAVE_X86
-  if (isa == "avx512") return avx512::kSparseKernels;
-  if (isa == "avx2") return avx2::kSparseKernels;
+  if (isa == Isa::avx512) return avx512::kSparseKernels;
+  if (isa == Isa::avx2) return avx2::kSparseKernels;
+#endif
+#ifdef CLEAVE_ARM64
+  if (isa == Isa::neon) return neon::kSparseKernels;
 #endif
   return baseline::kSparseKernels;
 }
 
 }  // namespace
 
-const SparseKernels& sparse_kernels() { return table_of(train_kernels().isa_name); }
+const SparseKernels& sparse_kernels() { return table_of(chosen_isa()); }
 
 const SparseKernels* sparse_kernels_for(const char* isa_name) {
-  return train_kernels_for(isa_name) == nullptr ? nullptr : &table_of(isa_name);
+  const std::optional<Isa> isa = isa_of(isa_name);
+  return isa && is_supported(*isa) ? &table_of(*isa) : nullptr;
 }
 
 }  // namespace cleave

@@ -28,7 +28,7 @@ struct SparseKernels {
                      float* output, std::int64_t units);
 };
 
-// The table of the instruction set that train_kernels() picks.
+// The table of chosen_isa() (ops/kernels/isa.h).
 const SparseKernels& sparse_kernels();
 // The table of one instruction set, null when this processor or build lacks it.
 const SparseKernels* sparse_kernels_for(const char* isa_name);

@@ -1,6 +1,6 @@
 #include "ops/kernels/train_kernels.h"
 
-#include <string_view>
+#include "ops/kernels/isa.h"
 
 namespace cleave {
 
@@ -15,35 +15,32 @@ namespace avx512 {
 extern const TrainKernels kTrainKernels;
 }
 #endif
-
-namespace {
-
-#ifdef CLEAVE_X86
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-
-bool has_avx512() {
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+#ifdef CLEAVE_ARM64
+namespace neon {
+extern const TrainKernels kTrainKernels;
 }
 #endif
 
-}  // namespace
+namespace {
 
-const TrainKernels& train_kernels() {
+const TrainKernels& table_of([[maybe_unused]] Isa isa) {
 #ifdef CLEAVE_X86
-  if (has_avx512()) return avx512::kTrainKernels;
-  if (has_avx2()) return avx2::kTrainKernels;
+  if (isa == Isa::avx512) return avx512::kTrainKernels;
+  if (isa == Isa::avx2) return avx2::kTrainKernels;
+#endif
+#ifdef CLEAVE_ARM64
+  if (isa == Isa::neon) return neon::kTrainKernels;
 #endif
   return baseline::kTrainKernels;
 }
 
+}  // namespace
+
+const TrainKernels& train_kernels() { return table_of(chosen_isa()); }
+
 const TrainKernels* train_kernels_for(const char* isa_name) {
-  const std::string_view name = isa_name;
-#ifdef CLEAVE_X86
-  if (name == "avx512") return has_avx512() ? &avx512::kTrainKernels : nullptr;
-  if (name == "avx2") return has_avx2() ? &avx2::kTrainKernels : nullptr;
-#endif
-  return name == "baseline" ? &baseline::kTrainKernels : nullptr;
+  const std::optional<Isa> isa = isa_of(isa_name);
+  return isa && is_supported(*isa) ? &table_of(*isa) : nullptr;
 }
 
 }  // namespace cleave

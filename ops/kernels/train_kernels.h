@@ -1,6 +1,6 @@
 // The hot loops of training, over lanes (images) that lie side by side: rows of `lanes` floats, lanes a multiple of
 // 16 (kLaneMultiple of ops/core/tensor.h).
-// One table per instruction set; `train_kernels()` picks the best one the processor has. Included by the files that are
+// One table per instruction set. Included by the files that are
 // compiled once per instruction set, so nothing here may define an inline function.
 #pragma once
 
@@ -86,9 +86,9 @@ struct TrainKernels {
   double (*cross_entropy_part)(const CrossEntropyArgs& args);
 };
 
-// The fastest table this processor can run.
+// The table of chosen_isa() (ops/kernels/isa.h).
 const TrainKernels& train_kernels();
-// The table of one instruction set ("baseline", "avx2", "avx512"), null when this processor or build lacks it.
+// The table of one instruction set ("baseline", "avx2", "avx512", "neon"), null when this processor or build lacks it.
 const TrainKernels* train_kernels_for(const char* isa_name);
 
 }  // namespace cleave

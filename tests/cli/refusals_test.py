@@ -22,6 +22,12 @@ class Refusals(CliTest):
         self.cleave("eval", self.moons, "--set", "network.modules.0.send={dtype: f16}")
         self.cleave("plan", self.moons, "--devices", "2", "--set", "network.modules.0.send={dtype: i8}")
 
+    def test_instruction_sets_that_are_not_there(self):
+        said = self.error_line("check", self.moons, code=2, env={"CLEAVE_ISA": "avx521"})
+        self.assertIn("CLEAVE_ISA=avx521: no such instruction set, did you mean 'avx512'?", said)
+        out, _ = self.cleave("version", env={"CLEAVE_ISA": "baseline"})
+        self.assertIn("kernels for baseline", out)
+
     def test_the_plain_placement_is_obeyed(self):
         self.cleave("eval", self.moons, "--set", "placement={mode: auto, objective: throughput}")
 
