@@ -49,6 +49,7 @@ class StageRun {
 
  private:
   void make_bridges();
+  std::int64_t end_of(const Bridge& in) const;
   std::int64_t fill(std::int64_t seq, const Frame& frame);
   void give(const FrameResult& result);
   void keep_pace(Clock::time_point began);
@@ -121,6 +122,13 @@ void StageRun::pass_commits() {
   for (const auto& bridge : ins_) bridge->commit(safe);
 }
 
+// What `fill` returns when a bridge has no more frames. Only a sender says that there are no more: a bridge that gave
+// up has none either, and whoever is behind us must not take that for the end.
+std::int64_t StageRun::end_of(const Bridge& in) const {
+  if (stopped_ || in.is_at_end()) return 0;
+  throw RunError(fmt::format("{}: {}", in.name(), in.status().why));
+}
+
 // Takes the next frame from every bridge. All were told to begin with the same one, and none skips.
 std::int64_t StageRun::fill(std::int64_t seq, const Frame& frame) {
   UnderWay& under_way = under_way_[static_cast<std::size_t>(seq) % under_way_.size()];
@@ -129,7 +137,7 @@ std::int64_t StageRun::fill(std::int64_t seq, const Frame& frame) {
   std::int64_t count = 0;
   for (std::size_t i = 0; i < ins_.size(); ++i) {
     const std::optional<WireFrame> in = ins_[i]->receive(-1);
-    if (!in) return 0;
+    if (!in) return end_of(*ins_[i]);
     const std::int64_t items = in->payload->size() / shard_.in[i].item_bytes;
     if (in->seq != taken_ || (count > 0 && items != count && items != 0))
       throw RunError(fmt::format("{}: frame {} of {} samples where frame {} of {} was due", ins_[i]->name(), in->seq,
@@ -212,9 +220,11 @@ void StageRun::report_now_and_then() {
   context_.tell(ControlKind::counts, counts_json());
 }
 
-// Ends what goes out and waits until all of it is safe, and said to be so upstream. False when stopped.
+// Ends what goes out and waits until all of it is safe, and said to be so upstream. False when stopped. A stage that
+// was stopped has had no end: told of one, those behind it would refuse what its successor sends.
 bool StageRun::finish() {
   constexpr double kLookS = 0.05;
+  if (stopped_) return false;
   for (const auto& bridge : outs_) bridge->end_at(taken_);
   for (const auto& bridge : outs_)
     while (!bridge->wait_drained(kLookS))

@@ -29,8 +29,8 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 // to come again.
 class Killer {
  public:
-  Killer(LocalSwarm& swarm, std::int64_t kills, std::uint64_t seed)
-      : swarm_(swarm), left_(kills), rng_(seed, kTestStream, 0) {}
+  Killer(LocalSwarm& swarm, std::int64_t kills, std::uint64_t seed, int signal = SIGKILL)
+      : swarm_(swarm), left_(kills), signal_(signal), rng_(seed, kTestStream, 0) {}
 
   // Called by the swarm's own thread, which also restarts the workers.
   void look() {
@@ -44,7 +44,7 @@ class Killer {
     }
     if (left_ == 0 || seen == 0 || Clock::now() < next_) return;
     const auto victim = static_cast<std::size_t>(rng_.below(static_cast<std::int64_t>(swarm_.swarm.devices.size())));
-    kill(swarm_.workers->pid_of(swarm_.swarm.devices[victim].name), SIGKILL);
+    kill(swarm_.workers->pid_of(swarm_.swarm.devices[victim].name), signal_);
     killed_ = Clock::now();
     // As many frames as may have been behind the victim already, and one more.
     wanted_ = seen + swarm_.setup.in_flight * static_cast<std::int64_t>(swarm_.plan.stages.size()) + 3;
@@ -59,6 +59,7 @@ class Killer {
  private:
   LocalSwarm& swarm_;
   std::atomic<std::int64_t> left_;
+  const int signal_;
   Rng rng_;
   std::atomic<std::int64_t> seen_ = 0;
   std::int64_t wanted_ = 0;
@@ -112,6 +113,17 @@ TEST(Swarm, LosesDoublesAndReordersNothingWhenItsWorkersAreKilled) {
   EXPECT_EQ(run.wrong, 0);
   EXPECT_EQ(run.next, run.report.frames);
   EXPECT_LT(print_recoveries(killer.recoveries_s, run.report), 5);  // a second on a machine that does nothing else
+}
+
+// A worker that is asked to end has time for last words. They must not be that the frames are at their end: those
+// behind it would wait for no more, and refuse what its successor sends.
+TEST(Swarm, AWorkerThatIsAskedToEndIsNotTheEndOfTheFrames) {
+  const std::unique_ptr<LocalSwarm> swarm = local_swarm(dense_chain(4), {"r1", "r2", "r3"});
+  Killer killer(*swarm, 40, 1, SIGTERM);
+  swarm->setup.look = [&] { killer.look(); };
+  const KillRun run = run_and_kill(*swarm, killer);
+  EXPECT_EQ(run.wrong, 0);
+  EXPECT_EQ(run.next, run.report.frames);
 }
 
 }  // namespace
