@@ -54,7 +54,7 @@ class Bridge {
   Bridge(const Bridge&) = delete;
   Bridge& operator=(const Bridge&) = delete;
 
-  // Before `start`: see Session.
+  // See Session; expect_from before `start` only.
   void start_at(std::uint64_t first);
   void expect_from(std::uint64_t next);
   // Called, from any thread of the bridge and with no lock held, when something may have changed: a frame arrived, was

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <deque>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -36,7 +37,7 @@ NodeId node_named(const Graph& graph, const std::string& name) {
 
 // What a frame under way has to remember.
 struct UnderWay {
-  std::uint64_t tag = 0;
+  std::uint64_t seq = 0, tag = 0;
   std::uint8_t flags = 0;
   Clock::time_point began;
 };
@@ -49,7 +50,8 @@ class StageRun {
 
  private:
   void make_bridges();
-  std::int64_t end_of(const Bridge& in) const;
+  bool is_end(const Bridge& in) const;
+  bool take();
   std::int64_t fill(std::int64_t seq, const Frame& frame);
   void give(const FrameResult& result);
   void keep_pace(Clock::time_point began);
@@ -63,6 +65,7 @@ class StageRun {
   const Sharding& sharding_;
   Shard& shard_;
   std::vector<std::unique_ptr<Bridge>> ins_, outs_;
+  std::vector<WireFrame> in_frames_;  // by bridge: taken from it, not yet from the others
   BufferPool pool_;
   std::vector<UnderWay> under_way_;       // by seq modulo in_flight
   std::atomic<std::uint64_t> taken_ = 0;  // frames before it were taken from every bridge
@@ -75,6 +78,7 @@ class StageRun {
 StageRun::StageRun(JobContext& context, Sharding& sharding, Shard& shard)
     : context_(context), assignment_(context.assignment), sharding_(sharding), shard_(shard) {
   under_way_.resize(static_cast<std::size_t>(assignment_.in_flight));
+  in_frames_.resize(shard_.in.size());
   taken_ = assignment_.first;
   make_bridges();
 }
@@ -122,32 +126,53 @@ void StageRun::pass_commits() {
   for (const auto& bridge : ins_) bridge->commit(safe);
 }
 
-// What `fill` returns when a bridge has no more frames. Only a sender says that there are no more: a bridge that gave
+// Whether it is the end when a bridge has no more frames. Only a sender says that there are no more: a bridge that gave
 // up has none either, and whoever is behind us must not take that for the end.
-std::int64_t StageRun::end_of(const Bridge& in) const {
-  if (stopped_ || in.is_at_end()) return 0;
+bool StageRun::is_end(const Bridge& in) const {
+  if (stopped_ || in.is_at_end()) return true;
   throw RunError(fmt::format("{}: {}", in.name(), in.status().why));
 }
 
-// Takes the next frame from every bridge. All were told to begin with the same one, and none skips.
+// Takes the next frame from every bridge, the same from each; false at the end. A sender that was given its stage later
+// than this one may begin with a later frame: answers that had been under way arrived in between. All before it are
+// safe, or the session would not have let it, and are left out here as well.
+bool StageRun::take() {
+  std::uint64_t due = taken_;
+  for (std::size_t i = 0; i < ins_.size();) {
+    WireFrame& frame = in_frames_[i];
+    if (frame.payload == nullptr || frame.seq < due) {
+      std::optional<WireFrame> next = ins_[i]->receive(-1);
+      if (!next) return !is_end(*ins_[i]);
+      frame = std::move(*next);
+    }
+    if (frame.seq == due) ++i;
+    if (frame.seq > due) due = frame.seq, i = 0;
+  }
+  if (due > taken_)
+    for (const auto& bridge : outs_) bridge->start_at(due);
+  taken_ = due;
+  return true;
+}
+
 std::int64_t StageRun::fill(std::int64_t seq, const Frame& frame) {
   UnderWay& under_way = under_way_[static_cast<std::size_t>(seq) % under_way_.size()];
   under_way = {};
   const Clock::time_point asked = Clock::now();
+  if (!take()) return 0;
+  under_way.seq = taken_;
   std::int64_t count = 0;
   for (std::size_t i = 0; i < ins_.size(); ++i) {
-    const std::optional<WireFrame> in = ins_[i]->receive(-1);
-    if (!in) return end_of(*ins_[i]);
-    const std::int64_t items = in->payload->size() / shard_.in[i].item_bytes;
-    if (in->seq != taken_ || (count > 0 && items != count && items != 0))
-      throw RunError(fmt::format("{}: frame {} of {} samples where frame {} of {} was due", ins_[i]->name(), in->seq,
-                                 items, taken_.load(), count));
-    under_way.tag = in->tag;
-    under_way.flags |= in->flags;
+    const WireFrame in = std::exchange(in_frames_[i], {});
+    const std::int64_t items = in.payload->size() / shard_.in[i].item_bytes;
+    if (count > 0 && items != count && items != 0)
+      throw RunError(
+          fmt::format("{}: frame {} of {} samples where {} were due", ins_[i]->name(), in.seq, items, count));
+    under_way.tag = in.tag;
+    under_way.flags |= in.flags;
     const TensorView whole = frame.whole_slot(shard_.inputs[i]);
     if (items == 0) continue;
     count = items;
-    unpack_samples(in->payload->bytes(), shard_.in[i].type.dtype, {count, whole.shape, whole.data});
+    unpack_samples(in.payload->bytes(), shard_.in[i].type.dtype, {count, whole.shape, whole.data});
   }
   wait_s_ = wait_s_ + seconds_since(asked);
   under_way.began = Clock::now();
@@ -180,7 +205,7 @@ void StageRun::give(const FrameResult& result) {
   if (assignment_.pace_s <= 0) device_free_ = Clock::now();
   for (std::size_t i = 0; i < outs_.size(); ++i) {
     const ShardEdge& edge = shard_.out[i];
-    WireFrame out{assignment_.first + static_cast<std::uint64_t>(result.seq), under_way.tag, under_way.flags, nullptr};
+    WireFrame out{under_way.seq, under_way.tag, under_way.flags, nullptr};
     const std::shared_ptr<Buffer> buffer = pool_.take(expired ? 0 : result.count * edge.item_bytes);
     if (!expired) pack_samples(result.output(shard_.outputs[i]), edge.type.dtype, buffer->bytes());
     out.payload = buffer;
