@@ -96,16 +96,6 @@ TEST(StageJob, BeginsLaterThanItWasToldWhenAllBeforeIsSafeBySoMuch) {
   }
 }
 
-TEST(StageJob, ThatIsStoppedTellsNobodyOfAnEnd) {
-  OneStage stage(0);
-  stage.begin(0, 0);
-  stage.give(0);
-  ASSERT_TRUE(stage.answers->receive(30).has_value());
-  stage.end();
-  EXPECT_FALSE(stage.answers->receive(0.2).has_value());
-  EXPECT_FALSE(stage.answers->is_at_end());
-}
-
 TEST(StageJob, TellsOfTheEndThatItIsTold) {
   OneStage stage(0);
   stage.begin(0, 0);
