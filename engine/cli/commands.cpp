@@ -30,6 +30,7 @@ std::function<ExitCode()> declare_exits(CLI::App& app, const CommonOptions& comm
 std::function<ExitCode()> declare_prune(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_sparsity(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_profile(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_bench(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_verify(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_net(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_worker(CLI::App& app, const CommonOptions& common);
@@ -63,6 +64,9 @@ constexpr CommandDef kCommands[] = {
      "cleave profile model.yaml\ncleave profile model.yaml --device raspberry-pi-3b --batch 8 --output pi.yaml",
      "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C with what was measured written", "--out",
      declare_profile, 1},
+    {"bench", "Measures latency and rate of a network on this machine, and whether it has become slower.",
+     "cleave bench model.yaml --nodes\ncleave bench model.yaml --compare before.json", "text|json|csv|md",
+     "3 model or weights not valid, 6 slower beyond the spread, 130 stopped by Ctrl-C", "--out", declare_bench},
     {"simulate", "Runs a plan in simulation: queues, jitter, batteries, a device that fails.",
      "cleave simulate model.yaml --jitter 10% --gantt timeline.svg\ncleave simulate model.yaml --fail b@2s --frames "
      "200",

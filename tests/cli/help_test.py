@@ -6,7 +6,7 @@ import unittest
 
 from support import CliTest
 
-COMMANDS = ["init", "check", "show", "graph", "plan", "profile", "simulate", "train", "resume", "replay", "diag", "run", "eval", "exits", "prune", "sparsity", "verify", "net", "worker",
+COMMANDS = ["init", "check", "show", "graph", "plan", "profile", "bench", "simulate", "train", "resume", "replay", "diag", "run", "eval", "exits", "prune", "sparsity", "verify", "net", "worker",
             "devices", "deploy", "data", "keys", "schema", "completion", "version"]
 
 
