@@ -1,18 +1,11 @@
-// Direct convolution over [H, W, C] images, without im2col.
-//
-// Kernels are packed [group][ky][kx][input][filter], the filters of a group filled up with zeros to whole vectors of
-// four. For one output pixel, up to four vectors of filters are summed in registers: every real cell of the window
-// gives one input value at a time, which is multiplied with a contiguous row of filters. Padding is skipped by clamping
-// the window's range. Each output is summed in the order bias, ky, kx, input, whatever its place and the batch.
-#include <array>
-#include <cstring>
+// conv2d as the language has it. How it is computed depends on the form that `pack` chooses: conv2d_forms.h.
 #include <numeric>
-#include <utility>
 
 #include <fmt/format.h>
 
 #include "ops/defs/backward.h"
 #include "ops/defs/common.h"
+#include "ops/defs/conv2d_forms.h"
 #include "ops/defs/convolution.h"
 #include "ops/defs/defs.h"
 #include "ops/defs/update.h"
@@ -52,12 +45,6 @@ constexpr FieldDef kFields[] = {
      .max = 1e6},
     {.name = "bias", .kind = Kind::boolean, .doc = "add one number per filter", .fallback = "true"},
 };
-
-constexpr std::int64_t kVector = 4;
-using Vector = float __attribute__((vector_size(kVector * sizeof(float))));
-
-// The filters of a group, filled up to whole vectors.
-std::int64_t row_of(const Convolution& conv) { return (conv.filters + kVector - 1) / kVector * kVector; }
 
 bool has_bias(const Params& params) { return params.boolean("bias", true); }
 
@@ -119,94 +106,24 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
                     batch);
 }
 
-// Packed: [0] the kernel as above with the scale multiplied in, [1] the bias [group][row], zeros when there is none.
 PackedWeights pack(const Params& params, std::span<const TensorType> inputs,
                    LayerWeights weights) {  // NOLINT(performance-unnecessary-value-param): as OpDef has it
-  const Convolution conv = convolution(params, inputs.front().shape);
-  const LayerArrays layer = layer_arrays(weights, has_bias(params));
-  std::vector<float> kernel(static_cast<std::size_t>(conv.groups * conv.taps() * row_of(conv)));
-  std::vector<float> bias(static_cast<std::size_t>(conv.groups * row_of(conv)));
-  const float* from = layer.kernel->data();  // [filter][input][ky][kx]
-  for (std::int64_t filter = 0; filter < conv.groups * conv.filters; ++filter) {
-    const std::int64_t group = filter / conv.filters;
-    const std::int64_t lane = filter % conv.filters;
-    const float scale = layer.scale == nullptr ? 1.0F : layer.scale->data()[filter];
-    if (layer.bias != nullptr) bias[static_cast<std::size_t>(group * row_of(conv) + lane)] = layer.bias->data()[filter];
-    for (std::int64_t input = 0; input < conv.inputs; ++input)
-      for (std::int64_t cell = 0; cell < conv.kernel * conv.kernel; ++cell) {
-        const std::int64_t tap = group * conv.taps() + cell * conv.inputs + input;
-        kernel[static_cast<std::size_t>(tap * row_of(conv) + lane)] = scale * *from++;
-      }
-  }
-  return {{std::move(kernel), std::move(bias)}, {}};
-}
-
-// What one output pixel of one group reads and writes.
-struct Pixel {
-  const float* image;   // of the whole sample, at the group's first channel
-  const float* kernel;  // of the group, at the first filter wanted
-  const float* bias;
-  float* output;
-  std::int64_t y, x;
-  std::int64_t filters;  // to be written, at most kVectors * kVector
-};
-
-template <int kVectors>
-void sum_window(const Convolution& conv, const Pixel& pixel) {
-  std::array<Vector, kVectors> sums;
-  std::memcpy(&sums, pixel.bias, sizeof sums);
-  const std::int64_t channels = conv.inputs * conv.groups;
-  for (std::int64_t ky = conv.y.first(pixel.y); ky < conv.y.last(pixel.y); ++ky)
-    for (std::int64_t kx = conv.x.first(pixel.x); kx < conv.x.last(pixel.x); ++kx) {
-      const std::int64_t cell = (conv.y.start(pixel.y) + ky) * conv.x.in + conv.x.start(pixel.x) + kx;
-      const float* from = pixel.image + cell * channels;
-      const float* row = pixel.kernel + (ky * conv.kernel + kx) * conv.inputs * row_of(conv);
-      for (std::int64_t i = 0; i < conv.inputs; ++i, row += row_of(conv)) {
-        std::array<Vector, kVectors> factors;
-        std::memcpy(&factors, row, sizeof factors);
-        for (std::size_t v = 0; v < kVectors; ++v) sums[v] += factors[v] * from[i];
-      }
-    }
-  std::memcpy(pixel.output, &sums, static_cast<std::size_t>(pixel.filters) * sizeof(float));
-}
-
-void sum_filters(const Convolution& conv, const Pixel& pixel) {
-  constexpr std::int64_t kBlock = 4 * kVector;
-  for (std::int64_t first = 0; first < conv.filters; first += kBlock) {
-    Pixel part = pixel;
-    part.kernel += first;
-    part.bias += first;
-    part.output += first;
-    part.filters = std::min(kBlock, conv.filters - first);
-    switch ((part.filters + kVector - 1) / kVector) {
-      case 1: sum_window<1>(conv, part); break;
-      case 2: sum_window<2>(conv, part); break;
-      case 3: sum_window<3>(conv, part); break;
-      default: sum_window<4>(conv, part); break;
-    }
-  }
-}
-
-void forward_image(const Convolution& conv, const PackedWeights& weights, const float* image, float* output) {
-  for (std::int64_t y = 0; y < conv.y.out; ++y)
-    for (std::int64_t x = 0; x < conv.x.out; ++x)
-      for (std::int64_t group = 0; group < conv.groups; ++group) {
-        sum_filters(conv, {.image = image + group * conv.inputs,
-                           .kernel = weights.arrays[0].data() + group * conv.taps() * row_of(conv),
-                           .bias = weights.arrays[1].data() + group * row_of(conv),
-                           .output = output,
-                           .y = y,
-                           .x = x,
-                           .filters = conv.filters});
-        output += conv.filters;
-      }
+  return pack_real(convolution(params, inputs.front().shape), layer_arrays(weights, has_bias(params)), infer_kernels());
 }
 
 void forward(const ForwardArgs& args) {
-  const ConstTensorView& input = args.inputs.front();
-  const Convolution conv = convolution(args.params, *input.shape);
-  for (std::int64_t i = 0; i < input.batch; ++i)
-    forward_image(conv, *args.weights, input.sample(i), args.output.sample(i));
+  switch (conv_panel(*args.weights).form) {
+    case ConvForm::direct: return forward_direct(args);
+  }
+}
+
+std::int64_t halo(const Params& params, std::span<const TensorType> inputs) {
+  return halo_of(convolution(params, inputs.front().shape));
+}
+
+std::int64_t scratch(const Params& params, std::span<const TensorType> inputs, const WeightType&, std::int64_t given) {
+  const Convolution conv = convolution(params, inputs.front().shape);
+  return given >= halo_of(conv) ? 0 : haloed_floats(conv);
 }
 
 // Filters of one group, or whole groups; more than one group is never parted inside.
@@ -252,6 +169,10 @@ constinit const OpDef kConv2d = {.name = "conv2d",
                                  .update = update_conv2d,
                                  .backward = backward_conv2d,
                                  .part = part,
-                                 .branch = branch};
+                                 .branch = branch,
+                                 .fuses = true,
+                                 .halo = halo,
+                                 .writes_halo = true,
+                                 .scratch = scratch};
 
 }  // namespace cleave
