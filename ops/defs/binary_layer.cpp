@@ -88,12 +88,16 @@ void spread(const std::uint32_t* words, std::int64_t count, std::uint8_t* codes)
 
 }  // namespace
 
-bool is_bit_layer(const WeightType& type, std::span<const TensorType> inputs) {
-  return (type.is_binary() || type.grid == WeightType::Grid::ternary) && inputs.front().dtype == DType::bit;
+bool is_bit_layer(const Convolution& conv, const WeightType& type, std::span<const TensorType> inputs) {
+  constexpr std::int64_t kFewWeights = 32;  // of a group in one cell: a word of one lane
+  const bool small = type.is_binary() || type.grid == WeightType::Grid::ternary;
+  return small && inputs.front().dtype == DType::bit && conv.inputs * conv.filters >= kFewWeights;
 }
 
-bool is_on_grid(const WeightType& type, std::span<const float> kernel) {
-  const WeightGrid grid = kernel_grid(type, {1, static_cast<std::int64_t>(kernel.size())});
+bool is_bit_layer(const Convolution& conv, const LayerWeights& weights, std::span<const TensorType> inputs) {
+  if (!is_bit_layer(conv, weights.type, inputs)) return false;
+  const std::vector<float>& kernel = weights.arrays.front();
+  const WeightGrid grid = kernel_grid(weights.type, {1, std::ssize(kernel)});
   return std::all_of(kernel.begin(), kernel.end(), [&](float weight) { return grid.holds(weight); });
 }
 
@@ -104,19 +108,31 @@ std::vector<BinaryForm> forms_of(const BinaryKernels& kernels, BinaryWeights wei
   return forms;
 }
 
-BinaryPlan plan_binary(const BinaryKernels& kernels, const Convolution&, const WeightType& type) {
+// Measured by bench/binary_bench.cpp. Where counting is no matter of one instruction, words are added up first as soon
+// as there are two blocks of eight; with narrow vectors, and for fewer words, looking up is faster still, if the
+// filters fill the four vectors that it takes at once.
+BinaryPlan plan_binary(const BinaryKernels& kernels, const Convolution& conv, const WeightType& type) {
   using Grid = WeightType::Grid;
+  constexpr std::int64_t kWideLanes = 16, kFewWords = 16;
   const BinaryWeights weights = type.grid == Grid::sign  ? BinaryWeights::sign
                                 : type.grid == Grid::bit ? BinaryWeights::bit
                                                          : BinaryWeights::ternary;
-  return {&kernels, BinaryForm::count, weights};
+  if (kernels.counts) return {&kernels, BinaryForm::count, weights};
+  const std::int64_t words = conv.kernel * conv.kernel * ceil_div(conv.inputs, kBits);
+  const std::int64_t vectors = ceil_div(conv.filters, kernels.lanes);
+  const bool full = 4 * vectors >= 3 * kTableVectors * ceil_div(vectors, kTableVectors);
+  const bool table = kernels.run[static_cast<int>(BinaryForm::table)][static_cast<int>(weights)] != nullptr;
+  const bool fits = conv.kernel * conv.kernel * ceil_div(conv.inputs, 4) <= kTableSteps;
+  if (table && full && fits && (kernels.lanes < kWideLanes || words < kFewWords))
+    return {&kernels, BinaryForm::table, weights};
+  return {&kernels, words < kFewWords ? BinaryForm::count : BinaryForm::carry, weights};
 }
 
 LineBytes pack_binary(const Convolution& conv, const BinaryPlan& plan, const LayerArrays& layer) {
   const WordLayout layout = layout_of(conv, plan);
   LineBytes panel = make_panel(layout, layer, 1);
   pack_filters(layout, plan, *layer.kernel, panel);
-  *part_at<BinaryPlan>(panel, kKindPlace) = plan;
+  *part_at<BinaryPlan>(panel, kFormPlace) = plan;
   return panel;
 }
 
@@ -126,7 +142,7 @@ std::int64_t binary_scratch(const Convolution& conv) {
 }
 
 void forward_binary(const Convolution& conv, const LineBytes& panel, const WordJob& job, std::span<float> scratch) {
-  const BinaryPlan plan = *part_at<BinaryPlan>(panel, kKindPlace);
+  const BinaryPlan plan = *part_at<BinaryPlan>(panel, kFormPlace);
   const WordLayout layout = layout_of(conv, plan);
   const bool spreads = plan.form == BinaryForm::table;
   const std::int64_t pixel = conv.groups * layout.units / (spreads ? kCodes : 1);  // words

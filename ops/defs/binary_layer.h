@@ -11,10 +11,10 @@
 
 namespace cleave {
 
-// Whether a layer of such weights computes in bits.
-bool is_bit_layer(const WeightType& type, std::span<const TensorType> inputs);
-// Whether the kernel holds nothing but the numbers of its grid; a mean of several draws does not.
-bool is_on_grid(const WeightType& type, std::span<const float> kernel);
+// Whether a layer of such weights computes in bits: not where a filter sees too few channels to fill words.
+bool is_bit_layer(const Convolution& conv, const WeightType& type, std::span<const TensorType> inputs);
+// The same once the weights are known: whether all are numbers of their grid, which means of several draws are not.
+bool is_bit_layer(const Convolution& conv, const LayerWeights& weights, std::span<const TensorType> inputs);
 
 struct BinaryPlan {
   const BinaryKernels* kernels;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "ops/defs/backward.h"
+#include "ops/defs/binary_layer.h"
 #include "ops/defs/common.h"
 #include "ops/defs/conv2d_forms.h"
 #include "ops/defs/convolution.h"
@@ -108,21 +109,37 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
 
 PackedWeights pack(const Params& params, std::span<const TensorType> inputs,
                    LayerWeights weights) {  // NOLINT(performance-unnecessary-value-param): as OpDef has it
-  return pack_real(convolution(params, inputs.front().shape), layer_arrays(weights, has_bias(params)), infer_kernels());
+  const Convolution conv = convolution(params, inputs.front().shape);
+  const LayerArrays layer = layer_arrays(weights, has_bias(params));
+  if (!is_bit_layer(conv, weights, inputs)) return pack_real(conv, layer, infer_kernels());
+  PackedWeights packed;
+  packed.panel = pack_binary(conv, plan_binary(binary_kernels(), conv, weights.type), layer);
+  *part_at<ConvPanel>(packed.panel, 0) = {.conv = conv, .form = ConvForm::binary};
+  return packed;
+}
+
+void forward_bits(const ForwardArgs& args, const Convolution& conv) {
+  std::vector<float> own;
+  const std::span<float> scratch = scratch_of(args, binary_scratch(conv), own);
+  for_images(args, [&](const WordJob& job) { forward_binary(conv, args.weights->panel, job, scratch); });
 }
 
 void forward(const ForwardArgs& args) {
-  switch (conv_panel(*args.weights).form) {
+  const ConvPanel panel = conv_panel(*args.weights);
+  switch (panel.form) {
     case ConvForm::direct: return forward_direct(args);
+    case ConvForm::binary: return forward_bits(args, panel.conv);
   }
 }
 
 std::int64_t halo(const Params& params, std::span<const TensorType> inputs) {
-  return halo_of(convolution(params, inputs.front().shape));
+  return inputs.front().dtype == DType::bit ? 0 : halo_of(convolution(params, inputs.front().shape));
 }
 
-std::int64_t scratch(const Params& params, std::span<const TensorType> inputs, const WeightType&, std::int64_t given) {
+std::int64_t scratch(const Params& params, std::span<const TensorType> inputs, const WeightType& type,
+                     std::int64_t given) {
   const Convolution conv = convolution(params, inputs.front().shape);
+  if (is_bit_layer(conv, type, inputs)) return binary_scratch(conv);
   return given >= halo_of(conv) ? 0 : haloed_floats(conv);
 }
 

@@ -5,9 +5,12 @@
 #include <cstring>
 #include <type_traits>
 
+#include "ops/defs/word_layer.h"
+
 namespace cleave {
 
 static_assert(std::is_trivially_copyable_v<ConvPanel> && sizeof(ConvPanel) % kCacheLine == 0);
+static_assert(sizeof(ConvPanel) <= kFormPlace);
 
 ConvPanel conv_panel(const PackedWeights& packed) {
   ConvPanel head;

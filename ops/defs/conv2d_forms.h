@@ -15,6 +15,7 @@ namespace cleave {
 
 enum class ConvForm : std::uint8_t {
   direct,  // real weights in blocks of filters, see infer_kernels.h
+  binary,  // weights -1, 0 and 1 on inputs of ±1, see binary_layer.h
 };
 
 struct alignas(kCacheLine) ConvPanel {

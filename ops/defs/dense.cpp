@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 
 #include "ops/defs/backward.h"
+#include "ops/defs/binary_layer.h"
 #include "ops/defs/block_sparse.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
@@ -44,11 +45,22 @@ Cost cost(const Params& params, std::span<const TensorType> inputs, const Tensor
   return layer_cost(products, weights(params, inputs, type), type, inputs, output, batch);
 }
 
-// Packed: [0] the kernel [units, in] with the scale multiplied in, [1] the bias [units], zeros when there is none; rows
-// with many zeros stand apart, see block_sparse.h. A single unit has a second one of zeros beside it: Eigen sums the
-// product of one row in another order.
-PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeights weights) {
+Convolution geometry(const Params& params, std::span<const TensorType> inputs) {
+  return dense_convolution(inputs.front().shape.front(), params.integer("units"), kDenseSamples);
+}
+Convolution geometry(const ForwardArgs& args, std::int64_t samples = kDenseSamples) {
+  return dense_convolution(args.inputs.front().sample_size(), args.params.integer("units"), samples);
+}
+
+// Packed: a panel alone where the layer computes in bits, see binary_layer.h. Else [0] the kernel [units, in] with the
+// scale multiplied in, [1] the bias [units], zeros when there is none; rows with many zeros stand apart, see
+// block_sparse.h. A single unit has a second one of zeros beside it: Eigen sums the product of one row in another
+// order.
+PackedWeights pack(const Params& params, std::span<const TensorType> inputs_of, LayerWeights weights) {
   const LayerArrays layer = layer_arrays(weights, has_bias(params));
+  const Convolution conv = geometry(params, inputs_of);
+  if (is_bit_layer(conv, weights, inputs_of))
+    return {{}, pack_binary(conv, plan_binary(binary_kernels(), conv, weights.type), layer)};
   const auto units = static_cast<std::size_t>(params.integer("units"));
   std::vector<float> kernel = std::move(weights.arrays.front());
   const std::size_t inputs = kernel.size() / units;
@@ -63,9 +75,23 @@ PackedWeights pack(const Params& params, std::span<const TensorType>, LayerWeigh
   return packed;
 }
 
+void forward_bits(const ForwardArgs& args) {
+  std::vector<float> own;
+  const std::span<float> scratch = scratch_of(args, binary_scratch(geometry(args)), own);
+  for_samples(args, [&](const WordJob& job, std::int64_t samples) {
+    forward_binary(geometry(args, samples), args.weights->panel, job, scratch);
+  });
+}
+
+std::int64_t scratch(const Params& params, std::span<const TensorType> inputs, const WeightType& type, std::int64_t) {
+  const Convolution conv = geometry(params, inputs);
+  return is_bit_layer(conv, type, inputs) ? binary_scratch(conv) : 0;
+}
+
 // One matrix-vector product a sample, not one matrix product a batch: each sum then runs in the same order whatever the
 // batch and whichever of the units are asked for, so a split layer gives the same bits.
 void forward(const ForwardArgs& args) {
+  if (!args.weights->panel.empty()) return forward_bits(args);
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const std::int64_t inputs = args.inputs.front().sample_size();
   const bool sparse = has_sparse_rows(*args.weights);
@@ -114,6 +140,7 @@ constinit const OpDef kDense = {.name = "dense",
                                 .update = update_dense,
                                 .backward = backward_dense,
                                 .part = part,
-                                .branch = branch};
+                                .branch = branch,
+                                .scratch = scratch};
 
 }  // namespace cleave

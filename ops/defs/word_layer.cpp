@@ -1,6 +1,6 @@
 #include "ops/defs/word_layer.h"
 
-#include <utility>
+#include "ops/defs/halo.h"
 
 namespace cleave {
 
@@ -13,18 +13,6 @@ void write_offsets(const WordLayout& layout, std::int32_t* offsets) {
     for (std::int64_t kx = 0; kx < layout.conv.kernel; ++kx)
       for (std::int64_t u = 0; u < layout.used_units; ++u)
         *offsets++ = static_cast<std::int32_t>(ky * layout.row_units() + kx * layout.conv.groups * layout.units + u);
-}
-
-void clear_halo(const TensorView& output, std::int64_t i) {
-  const std::int64_t rows = output.row_count();
-  const std::int64_t side = output.halo * channels_of(*output.shape);
-  const std::int64_t width = output.row_stride();
-  for (std::int64_t y = -output.halo; y < rows + output.halo; ++y) {
-    float* row = output.row(i, y) - side;
-    if (y < 0 || y >= rows) std::fill(row, row + width, 0.0F);
-    std::fill(row, row + side, 0.0F);
-    std::fill(row + width - side, row + width, 0.0F);
-  }
 }
 
 }  // namespace
@@ -98,11 +86,17 @@ void run_words(const WordLayout& layout, const LineBytes& panel, WordConvRun run
             [&](std::int64_t from, std::int64_t to) { run(words, from, to); });
 }
 
+std::span<float> scratch_of(const ForwardArgs& args, std::int64_t floats, std::vector<float>& own) {
+  if (std::ssize(args.scratch) >= floats) return args.scratch;
+  own.resize(static_cast<std::size_t>(floats));
+  return own;
+}
+
 void for_images(const ForwardArgs& args, const std::function<void(const WordJob&)>& image) {
   const ConstTensorView& input = args.inputs.front();
   const bool adds = args.add.data != nullptr;
   for (std::int64_t i = 0; i < input.batch; ++i) {
-    if (args.output.halo > 0) clear_halo(args.output, i);
+    clear_halo(args.output, i);
     image({.input = input.row(i, 0),
            .input_row = input.row_stride(),
            .output = args.output.row(i, 0),

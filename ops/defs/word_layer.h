@@ -40,9 +40,9 @@ struct WordLayout {
   }
 };
 
-// A panel begins with a line for whoever chooses among kinds and a line of the kind's own.
-inline constexpr std::size_t kKindPlace = kCacheLine;
-inline constexpr std::size_t kPanelHead = 2 * kCacheLine;
+// A panel begins with what chooses among the forms of a layer, followed by a line of the form's own.
+inline constexpr std::size_t kFormPlace = 2 * kCacheLine;
+inline constexpr std::size_t kPanelHead = 3 * kCacheLine;
 // Where WordConv's arrays stand behind them; each begins at a cache line.
 struct WordPlaces {
   std::size_t offsets, weights, base, halo_sums, scale, bias, end;
@@ -67,7 +67,7 @@ struct WordJob {
   std::int64_t output_row = 0;
   const float* add = nullptr;
   std::int64_t add_row = 0;
-  Clamp clamp;
+  Clamp clamp{};
   const Parallel* parallel = nullptr;
 };
 
@@ -78,6 +78,8 @@ using PackRow = std::function<void(const float* input, std::int64_t row)>;
 void run_words(const WordLayout& layout, const LineBytes& panel, WordConvRun run, const WordJob& job, const void* image,
                const PackRow& pack);
 
+// Returns the scratch of `args` if it holds as many floats, else `own` with so many: for callers who plan no memory.
+std::span<float> scratch_of(const ForwardArgs& args, std::int64_t floats, std::vector<float>& own);
 // Calls image(job) for every sample of a convolution, and writes the halo of its output.
 void for_images(const ForwardArgs& args, const std::function<void(const WordJob&)>& image);
 // A dense layer is a convolution of one cell over samples side by side, up to this many of them.

@@ -34,6 +34,7 @@ enum class BinaryForm : std::uint8_t { count, carry, table };
 struct BinaryKernels {
   const char* isa_name;
   std::int64_t lanes;  // filters of one vector
+  bool counts;         // whether one instruction counts the bits of words or bytes
   // Packs `items` times `channels` floats, each into ceil(channels / 32) words: a bit is set where the sign is plus.
   void (*pack)(const float* from, std::int64_t items, std::int64_t channels, std::uint32_t* to);
   // output = (base + halo sums - 2·bits that differ)·scale + bias + add, clamped; by BinaryForm, then BinaryWeights;

@@ -25,13 +25,21 @@ struct Count {
   static constexpr int kPixels = 2, kVectors = 2, kLeastVectors = 1;
 #endif
 
+#if defined(__AVX512VPOPCNTDQ__)
   template <int kTile, int kRows>
   CLEAVE_INLINE static void sum(const TileWords<Unit>& words, Ints (&sums)[kTile][kRows]) {
-#if defined(__AVX512VPOPCNTDQ__)
-    constexpr std::int64_t kHeld = INT32_MAX;
+    Words counts[kTile][kRows]{};
+    count_steps<Bits>(words, 0, words.steps, counts);
+#pragma GCC unroll 8
+    for (int p = 0; p < kTile; ++p)
+#pragma GCC unroll 8
+      for (int v = 0; v < kRows; ++v) sums[p][v] = -2 * (Ints)counts[p][v];
+  }
 #else
-    constexpr std::int64_t kHeld = 31;  // steps whose counts a byte holds
-#endif
+  static constexpr std::int64_t kHeld = 31;  // steps whose counts a byte holds
+
+  template <int kTile, int kRows>
+  CLEAVE_INLINE static void sum(const TileWords<Unit>& words, Ints (&sums)[kTile][kRows]) {
     Ints totals[kTile][kRows]{};
     for (std::int64_t s = 0; s < words.steps; s += kHeld) {
       Words counts[kTile][kRows]{};
@@ -39,23 +47,18 @@ struct Count {
 #pragma GCC unroll 8
       for (int p = 0; p < kTile; ++p)
 #pragma GCC unroll 8
-        for (int v = 0; v < kRows; ++v) add_counts(counts[p][v], totals[p][v]);
+        for (int v = 0; v < kRows; ++v) {
+          Ints total;
+          add_bytes(counts[p][v], total);
+          totals[p][v] += total;
+        }
     }
 #pragma GCC unroll 8
     for (int p = 0; p < kTile; ++p)
 #pragma GCC unroll 8
       for (int v = 0; v < kRows; ++v) sums[p][v] = -2 * totals[p][v];
   }
-
-  CLEAVE_INLINE static void add_counts(const Words& counts, Ints& total) {
-#if defined(__AVX512VPOPCNTDQ__)
-    total += (Ints)counts;
-#else
-    Ints sum;
-    add_bytes(counts, sum);
-    total += sum;
 #endif
-  }
 };
 
 // The bits of 32 floats.
@@ -106,11 +109,17 @@ void pack(const float* from, std::int64_t items, std::int64_t channels, std::uin
 constexpr WordConvRun kCount[3] = {run_blocks<Count<SignBits>>, run_blocks<Count<ZeroOneBits>>,
                                    run_blocks<Count<TernaryBits>>};
 
+#if defined(__AVX512VPOPCNTDQ__) || defined(__ARM_NEON)
+constexpr bool kCounts = true;
+#else
+constexpr bool kCounts = false;
+#endif
+
 }  // namespace
 
 constinit const BinaryKernels kBinaryKernels = {
 #define CLEAVE_TEXT(x) #x
 #define CLEAVE_NAME(x) CLEAVE_TEXT(x)
-    CLEAVE_NAME(CLEAVE_ISA), kLanes, pack, {kCount, kBinaryCarry, kBinaryTable}};
+    CLEAVE_NAME(CLEAVE_ISA), kLanes, kCounts, pack, {kCount, kBinaryCarry, kBinaryTable}};
 
 }  // namespace cleave::CLEAVE_ISA

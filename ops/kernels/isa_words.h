@@ -41,12 +41,17 @@ struct Tile {
   std::int64_t y, x, group, vector;
 };
 
-// Adds the sums of the weights that lie in the halo. Vectors go by reference, see isa_train.cpp.
-CLEAVE_INLINE void add_halo(const WordConv& conv, const Tile& tile, std::int64_t at, Ints& sum) {
+// Whether the whole window of the tile's first pixel lies within the image.
+CLEAVE_INLINE bool is_inside(const WordConv& conv, const Tile& tile) {
   const std::int64_t top = tile.y * conv.y.stride - conv.y.before;
   const std::int64_t left = tile.x * conv.x.stride - conv.x.before;
-  const bool inside = top >= 0 && left >= 0 && top + conv.y.size <= conv.y.in && left + conv.x.size <= conv.x.in;
-  if (inside) return;
+  return top >= 0 && left >= 0 && top + conv.y.size <= conv.y.in && left + conv.x.size <= conv.x.in;
+}
+
+// Adds the sums of the weights that lie in the halo. Vectors go by reference, see isa_train.cpp.
+inline __attribute__((noinline)) void add_halo(const WordConv& conv, const Tile& tile, std::int64_t at, Ints& sum) {
+  const std::int64_t top = tile.y * conv.y.stride - conv.y.before;
+  const std::int64_t left = tile.x * conv.x.stride - conv.x.before;
   const std::int32_t* sums = conv.halo_sums + at * conv.y.size * conv.x.size * kLanes;
   for (std::int64_t ky = 0; ky < conv.y.size; ++ky)
     for (std::int64_t kx = 0; kx < conv.x.size; ++kx, sums += kLanes) {
@@ -56,12 +61,12 @@ CLEAVE_INLINE void add_halo(const WordConv& conv, const Tile& tile, std::int64_t
 }
 
 // Turns the sum of one pixel and one vector of filters into floats, and writes them.
-CLEAVE_INLINE void finish(const WordConv& conv, const Tile& tile, const Ints& counted) {
+CLEAVE_INLINE void finish(const WordConv& conv, const Tile& tile, bool inside, const Ints& counted) {
   const std::int64_t first = tile.vector * kLanes;
   if (first >= conv.filters) return;
   const std::int64_t at = tile.group * conv.vectors + tile.vector;
   Ints sum = counted + vector_at<Ints>(conv.base + at * kLanes);
-  if (conv.halo_sums != nullptr) add_halo(conv, tile, at, sum);
+  if (!inside) add_halo(conv, tile, at, sum);
   Floats value = __builtin_convertvector(sum, Floats);
   value = value * vector_at<Floats>(conv.scale + at * kLanes) + vector_at<Floats>(conv.bias + at * kLanes);
   const std::int64_t used = conv.filters - first < kLanes ? conv.filters - first : kLanes;
@@ -106,9 +111,12 @@ CLEAVE_INLINE void run_tile(const WordConv& conv, const Tile& tile) {
   Ints sums[kPixels][kVectors];
   Op::template sum<kPixels, kVectors>(words, sums);
 #pragma GCC unroll 1
-  for (int p = 0; p < kPixels; ++p)
+  for (int p = 0; p < kPixels; ++p) {
+    Tile pixel_tile{tile.y, tile.x + p, tile.group, tile.vector};
+    const bool inside = conv.halo_sums == nullptr || is_inside(conv, pixel_tile);
 #pragma GCC unroll 1
-    for (int v = 0; v < kVectors; ++v) finish(conv, {tile.y, tile.x + p, tile.group, tile.vector + v}, sums[p][v]);
+    for (int v = 0; v < kVectors; ++v, ++pixel_tile.vector) finish(conv, pixel_tile, inside, sums[p][v]);
+  }
 }
 
 // One row of the output, kVectors vectors of filters.
