@@ -45,6 +45,8 @@ cmake --preset release -B "$build" -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake -D
 cmake --build "$build" --target cleave kernel_tests
 echo '== kernel tests under qemu' >&2
 CLEAVE_SHAPES=${CLEAVE_SHAPES:-200} under_qemu "$build/tests/kernel_tests" --gtest_brief=1
+echo '== static throughput on a Cortex-A72' >&2
+python3 bench/mca_tiles.py
 echo '== a whole model under qemu' >&2
 under_qemu "$build/cleave" version
 diff <(answers under_qemu "$build/cleave") <(answers ./build/cleave)
