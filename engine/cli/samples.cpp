@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/data/fill.h"
+#include "engine/runtime/memory_plan.h"
 #include "graphs/passes.h"
 
 namespace cleave {
@@ -129,9 +130,11 @@ EvaluateReport evaluate_samples(const Graph& graph, const Weights& weights, cons
 }
 
 std::int64_t evaluation_batch(const Graph& graph, std::int64_t in_flight) {
-  constexpr std::int64_t kMostFrameBytes = std::int64_t{64} << 20;
+  constexpr std::int64_t kMostBytes = std::int64_t{64} << 20;
+  const std::vector<NodeId> kept = answering_nodes(graph);
   std::int64_t batch = 256;
-  while (batch > 1 && frame_bytes(graph, batch) * in_flight > kMostFrameBytes) batch /= 2;
+  const auto bytes = [&] { return plan_memory(graph, {.batch = batch, .kept = &kept}).bytes(in_flight, in_flight); };
+  while (batch > 1 && bytes() > kMostBytes) batch /= 2;
   return batch;
 }
 
