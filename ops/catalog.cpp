@@ -8,8 +8,8 @@ namespace {
 
 // Filled before main from rows that are constants in their own files; no static initialiser may use it.
 const OpDef kOps[] = {
-    kDense,    kConv2d,  kRelu,    kSign, kTanh,   kSigmoid, kSoftmax, kBatchNorm, kMaxPool,
-    kMeanPool, kFlatten, kReshape, kAdd,  kConcat, kPad,     kSlice,   kDropout,
+    kDense,   kConv2d,   kRelu,    kSign,    kTanh, kSigmoid, kClip, kSoftmax, kBatchNorm,
+    kMaxPool, kMeanPool, kFlatten, kReshape, kAdd,  kConcat,  kPad,  kSlice,   kDropout,
 };
 
 }  // namespace

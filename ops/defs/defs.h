@@ -8,6 +8,7 @@ namespace cleave {
 
 extern const OpDef kAdd;
 extern const OpDef kBatchNorm;
+extern const OpDef kClip;
 extern const OpDef kConcat;
 extern const OpDef kConv2d;
 extern const OpDef kDense;

@@ -37,6 +37,11 @@ constexpr FieldDef kFields[] = {
      .doc = "[above, below]: cells in the rows, where not as in the columns",
      .min = 0,
      .max = 1e6},
+    {.name = "padding_columns",
+     .kind = Kind::integers,
+     .doc = "[left, right]: cells in the columns, where not as in the rows",
+     .min = 0,
+     .max = 1e6},
 };
 
 }  // namespace
@@ -44,7 +49,7 @@ constexpr FieldDef kFields[] = {
 PoolWindows pool_windows(const Params& params, const Shape& input) {
   const std::int64_t padding = params.integer("padding", 0);
   if (params.text("size") == "all") {
-    if (padding != 0 || params.has("stride") || params.has("padding_rows"))
+    if (padding != 0 || params.has("stride") || params.has("padding_rows") || params.has("padding_columns"))
       throw OpError("takes neither stride nor padding with size: all");
     return {{.in = input[1], .out = 1, .size = input[1]}, {.in = input[2], .out = 1, .size = input[2]}};
   }
@@ -52,8 +57,9 @@ PoolWindows pool_windows(const Params& params, const Shape& input) {
   const std::int64_t stride = params.integer("stride", size);
   if (padding >= size) throw OpError(fmt::format("padding must be less than the size {}, got {}", size, padding));
   const Margins rows = row_margins(params, "padding_rows", padding, size - 1);
-  return {padded_axis("a window", input[1], size, stride, rows),
-          padded_axis("a window", input[2], size, stride, {padding, padding})};
+  return {
+      padded_axis("a window", input[1], size, stride, rows),
+      padded_axis("a window", input[2], size, stride, column_margins(params, "padding_columns", padding, size - 1))};
 }
 
 namespace {

@@ -15,7 +15,7 @@ Windows windows_of(const Params& params, const Shape& image) {
   const std::int64_t stride = params.integer("stride", size);
   const std::int64_t padding = params.integer("padding", 0);
   return {padded_axis("a window", image[1], size, stride, row_margins(params, "padding_rows", padding, size)),
-          padded_axis("a window", image[2], size, stride, {padding, padding})};
+          padded_axis("a window", image[2], size, stride, column_margins(params, "padding_columns", padding, size))};
 }
 
 // Calls `window(channel, output pixel, its real cells)` for every window.

@@ -41,15 +41,20 @@ inline WindowAxis padded_axis(const char* what, std::int64_t in, std::int64_t si
   return {in, (padded - size) / stride + 1, size, stride, before};
 }
 
-// Returns the parameter `name`, two numbers of rows above and below; `otherwise` on both sides if it is not given.
-// Throws OpError when it is not two numbers from 0 to `most`.
-inline Margins row_margins(const Params& params, const char* name, std::int64_t otherwise, std::int64_t most) {
+// Returns the parameter `name`, two numbers of rows above and below (or what `sides` says); `otherwise` on both sides
+// if it is not given. Throws OpError when it is not two numbers from 0 to `most`.
+inline Margins row_margins(const Params& params, const char* name, std::int64_t otherwise, std::int64_t most,
+                           const char* sides = "above and below") {
   if (!params.has(name)) return {otherwise, otherwise};
   const std::vector<std::int64_t> rows = params.integers(name);
   if (rows.size() != 2 || std::min(rows[0], rows[1]) < 0 || std::max(rows[0], rows[1]) > most)
-    throw OpError(fmt::format("{} needs two numbers from 0 to {}, above and below, got {}", name, most,
-                              to_text(*params.get(name))));
+    throw OpError(
+        fmt::format("{} needs two numbers from 0 to {}, {}, got {}", name, most, sides, to_text(*params.get(name))));
   return {rows[0], rows[1]};
+}
+// The same of columns left and right.
+inline Margins column_margins(const Params& params, const char* name, std::int64_t otherwise, std::int64_t most) {
+  return row_margins(params, name, otherwise, most, "left and right");
 }
 
 // Returns ceil(in / stride) windows, the padding split evenly with the odd cell at the end (TensorFlow's "SAME").

@@ -121,6 +121,12 @@ NchwTensor hyperbolic_tangent(const Layer& layer) {
 NchwTensor sigmoid(const Layer& layer) {
   return each_value(layer, [](double x) { return 1 / (1 + std::exp(-x)); });
 }
+NchwTensor clip(const Layer& layer) {
+  return each_value(layer, [&](double x) {
+    const double raised = layer.params.has("min") ? std::max(x, layer.params.real("min")) : x;
+    return layer.params.has("max") ? std::min(raised, layer.params.real("max")) : raised;
+  });
+}
 NchwTensor dropout(const Layer& layer) { return layer.input(); }
 
 NchwTensor softmax(const Layer& layer) {
@@ -155,9 +161,11 @@ std::vector<double> pooled_values(const Layer& layer, std::int64_t n, std::int64
   const std::int64_t padding = layer.params.integer("padding", 0);
   const std::vector<std::int64_t> own = layer.params.integers("padding_rows");
   const std::int64_t above = own.empty() ? padding : own.at(0);
+  const std::vector<std::int64_t> beside = layer.params.integers("padding_columns");
+  const std::int64_t left = beside.empty() ? padding : beside.at(0);
   std::vector<double> values;
   for (std::int64_t row = y * stride - above; row < y * stride - above + size; ++row)
-    for (std::int64_t column = x * stride - padding; column < x * stride - padding + size; ++column)
+    for (std::int64_t column = x * stride - left; column < x * stride - left + size; ++column)
       if (row >= 0 && row < in.height() && column >= 0 && column < in.width())
         values.push_back(in.at(n, c, row, column));
   return values;
@@ -174,7 +182,9 @@ NchwTensor pool(const Layer& layer, Function function) {
     const std::vector<std::int64_t> own = layer.params.integers("padding_rows");
     const std::int64_t rows_added = own.empty() ? 2 * padding : own.at(0) + own.at(1);
     shape[1] = (in.height() + rows_added - size) / stride + 1;
-    shape[2] = (in.width() + 2 * padding - size) / stride + 1;
+    const std::vector<std::int64_t> beside = layer.params.integers("padding_columns");
+    const std::int64_t columns_added = beside.empty() ? 2 * padding : beside.at(0) + beside.at(1);
+    shape[2] = (in.width() + columns_added - size) / stride + 1;
   }
   NchwTensor out(in.batch, shape);
   for_each_place(
@@ -272,6 +282,7 @@ std::map<std::string, Twin> twins() {
           {"sign", sign},
           {"tanh", hyperbolic_tangent},
           {"sigmoid", sigmoid},
+          {"clip", clip},
           {"softmax", softmax},
           {"batch_norm", batch_norm},
           {"max_pool", max_pool},

@@ -30,6 +30,17 @@ TEST(Relu, HidesNoNaN) {
   EXPECT_TRUE(std::isnan(values[2]));
 }
 
+TEST(Clip, MayHaveOneBoundAndHidesNoNaN) {
+  OpSample sample{{}, {{DType::f32, {3}}}};
+  sample.params.set("max", std::int64_t{6});
+  Tensor input(1, {3});
+  input.data = {-1e30F, 7, std::numeric_limits<float>::quiet_NaN()};
+  const std::vector<float> values = run_op(*find(op_catalog(), "clip"), sample, {}, {input}).data;
+  EXPECT_EQ(values[0], -1e30F);
+  EXPECT_EQ(values[1], 6);
+  EXPECT_TRUE(std::isnan(values[2]));
+}
+
 TEST(Softmax, LargeLogitsDoNotOverflow) {
   EXPECT_EQ(run_vector("softmax", {1e30F, 0, -1e30F}), (std::vector<float>{1, 0, 0}));
 }

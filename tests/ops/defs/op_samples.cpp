@@ -39,6 +39,13 @@ Samples with(const Params& params) {
 }
 Samples plain() { return with({}); }
 
+Samples clip() {
+  Samples samples = with(make({{"min", Value{-0.5}}, {"max", Value{0.25}}}));
+  for (const char* bound : {"min", "max"})
+    for (OpSample& sample : with(make({{bound, number(0)}}))) samples.push_back(std::move(sample));
+  return samples;
+}
+
 Samples dense() {
   Samples samples;
   for (const std::int64_t in : sizes())
@@ -100,6 +107,9 @@ Samples pools() {
       samples.push_back(
           {make({{"size", number(3)}, {"stride", number(2)}, {"padding", number(2)}, {"padding_rows", rows}}),
            {f32({image[0], image[1] + 2, image[2]})}});
+    for (const Shape& columns : {Shape{0, 2}, Shape{1, 0}})
+      samples.push_back({make({{"size", number(3)}, {"stride", number(2)}, {"padding_columns", columns}}),
+                         {f32({image[0], image[1] + 2, image[2] + 2})}});
   }
   return samples;
 }
@@ -197,6 +207,9 @@ std::vector<BadSample> bad_pools() {
           {make({{"size", number(2)}, {"padding_rows", Shape{0, 2}}}),
            {f32({1, 4, 4})},
            "padding_rows needs two numbers from 0 to 1, above and below, got [0, 2]"},
+          {make({{"size", number(2)}, {"padding_columns", Shape{1}}}),
+           {f32({1, 4, 4})},
+           "padding_columns needs two numbers from 0 to 1, left and right, got [1]"},
           {make({{"size", Value{"all"}}, {"stride", number(2)}}),
            {f32({1, 4, 4})},
            "takes neither stride nor padding with size: all"},
@@ -244,10 +257,10 @@ float weight_value(const WeightType& type, Rng& rng) {
 
 std::vector<OpSample> op_samples(std::string_view op) {
   const std::map<std::string_view, Samples (*)()> makers{
-      {"dense", dense},    {"conv2d", conv2d},   {"relu", plain},      {"sign", plain},    {"tanh", plain},
-      {"sigmoid", plain},  {"softmax", plain},   {"flatten", plain},   {"dropout", plain}, {"batch_norm", batch_norm},
-      {"max_pool", pools}, {"mean_pool", pools}, {"reshape", reshape}, {"add", add},       {"concat", concat},
-      {"slice", slice},    {"pad", pad}};
+      {"dense", dense},           {"conv2d", conv2d},  {"relu", plain},      {"sign", plain},      {"tanh", plain},
+      {"sigmoid", plain},         {"clip", clip},      {"softmax", plain},   {"flatten", plain},   {"dropout", plain},
+      {"batch_norm", batch_norm}, {"max_pool", pools}, {"mean_pool", pools}, {"reshape", reshape}, {"add", add},
+      {"concat", concat},         {"slice", slice},    {"pad", pad}};
   return makers.contains(op) ? makers.at(op)() : Samples{};
 }
 
@@ -257,6 +270,9 @@ std::vector<BadSample> bad_samples(std::string_view op) {
   if (op == "max_pool" || op == "mean_pool") return bad_pools();
   if (op == "add") return {{{}, {f32({3}), f32({1, 1, 3})}, "needs inputs of one shape, got 3 and 1x1x3"}};
   if (op == "concat" || op == "slice" || op == "reshape" || op == "pad") return bad_moves(op);
+  if (op == "clip")
+    return {{{}, {f32({3})}, "needs a min, a max or both"},
+            {make({{"min", number(6)}, {"max", number(0)}}), {f32({3})}, "min must not be above max, got 6 and 0"}};
   if (op == "dropout")
     return {{make({{"probability", number(1)}}), {f32({3})}, "probability must lie in 0 .. 0.999999, got 1"}};
   return {};
