@@ -12,6 +12,7 @@
 #include "engine/cli/evaluation_weights.h"
 #include "engine/cli/run_source.h"
 #include "engine/cli/stop.h"
+#include "engine/cli/values_file.h"
 #include "graphs/graph_text.h"
 
 namespace cleave {
@@ -23,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   SwarmOptions swarm;
   WeightOptions weights;
-  std::string exit, output;
+  std::string exit, output, values;
   RunInput input;
 };
 
@@ -114,7 +115,7 @@ ExitCode run_command(Options options, const CommonOptions& common) {
   refuse_unrunnable(model, "run");
   note_unmeasured(model, log);
   options.input.stop = &watch_signals();
-  const EvaluateOptions how = options_of(model, options, common);
+  EvaluateOptions how = options_of(model, options, common);
   const std::unique_ptr<SwarmJob> job =
       uses_swarm(options.swarm, model) ? prepare_swarm(options.swarm, common, log) : nullptr;
   Output output;
@@ -123,6 +124,13 @@ ExitCode run_command(Options options, const CommonOptions& common) {
   std::vector<Weights> draws = draws_for(model, options.weights, job != nullptr);
   const Weights weights = draws.empty() ? weights_for(model, options.weights, log) : Weights{};
   const RunSource source = open_input(model, options.input);
+  std::unique_ptr<ValuesFile> values;
+  if (!options.values.empty()) {
+    if (!draws.empty()) throw UserError("--values are those of one network; several draws answer together");
+    values =
+        std::make_unique<ValuesFile>(options.values, model.graph.node(answering_nodes(model.graph).back()).type.shape);
+    how.on_values = [&values](std::span<const float> sample) { values->write(sample); };
+  }
   RunProgress progress(common, log, source.count);
   std::int64_t done = 0;
   std::atomic<bool> unwanted = false;
@@ -137,6 +145,7 @@ ExitCode run_command(Options options, const CommonOptions& common) {
                                               : answer_by_draws(model, std::move(draws), next, how, take);
   progress.finish();
   output.finish();
+  if (values != nullptr) values->finish();
   if (options.input.stop->load())
     throw Interrupted(fmt::format("stopped after {} samples; their lines are complete", report.run.samples));
   log.info(fmt::format("{} samples in {:.2f} s: {:.0f} frames/s of {} sample{}, {:.0f} samples/s",
@@ -163,6 +172,8 @@ std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common
       ->check(CLI::IsMember({"raw", "raw-f32", "npy"}))
       ->type_name("raw|raw-f32|npy");
   app.add_option("--output", options->output, "file for the predictions, .csv or .npy; else CSV to stdout")
+      ->type_name("FILE");
+  app.add_option("--values", options->values, "file for all the numbers the network gives for each sample, .npy")
       ->type_name("FILE");
   app.add_option("--limit", options->input.limit, "answer the first so many samples, 0 = all")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))

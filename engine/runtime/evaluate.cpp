@@ -147,6 +147,10 @@ Prediction Tally::add(const FrameResult& result, std::int64_t i, std::int32_t la
     leave(h, prediction);
   }
   if (options_.on_heads) options_.on_heads(label, answers_);
+  if (options_.on_values) {
+    const ConstTensorView last = result.output(heads_.back().head);
+    options_.on_values({last.sample(i), static_cast<std::size_t>(last.sample_size())});
+  }
   ++samples_;
   labelled_ += label < 0 ? 0 : 1;
   return prediction;

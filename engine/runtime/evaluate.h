@@ -37,6 +37,8 @@ struct EvaluateOptions {
   std::vector<std::vector<NodeId>> averaged{};
   // Called for every sample, in order, with what each head says of it.
   std::function<void(std::int32_t label, std::span<const HeadAnswer> heads)> on_heads{};
+  // Called for every sample, in order, with what the last head gives, as it stands in memory.
+  std::function<void(std::span<const float> values)> on_values{};
 };
 
 // One module that has a head; for a graph without one, its output counts as the head.
