@@ -16,6 +16,7 @@
 #include "ops/core/bytes.h"
 #include "ops/core/catalog.h"
 #include "ops/core/error.h"
+#include "ops/core/half.h"
 #include "ops/core/weight_grid.h"
 
 namespace cleave {
@@ -46,17 +47,6 @@ std::string array_name(const Node& node, const WeightSlot& slot) { return node.n
 
 std::size_t size_of(const WeightSlot& slot) { return static_cast<std::size_t>(element_count(slot.shape)); }
 
-// Half precision (IEEE 754 binary16): 1 sign, 5 exponent, 10 fraction bits.
-float from_half(std::uint16_t half) {
-  const int exponent = (half >> 10) & 31;
-  const int fraction = half & 1023;
-  double size = 0;
-  if (exponent == 0) size = std::ldexp(fraction, -24);
-  else if (exponent < 31) size = std::ldexp(1024 + fraction, exponent - 25);
-  else size = fraction == 0 ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
-  return static_cast<float>((half & 0x8000) != 0 ? -size : size);
-}
-
 // Values beyond a float's range become infinite and are refused as such.
 float from_double(double value) {
   if (std::abs(value) <= std::numeric_limits<float>::max() || std::isnan(value)) return static_cast<float>(value);
@@ -73,7 +63,7 @@ Decode decoder_of(const std::string& dtype) {
     return [](const std::uint8_t* at) {
       return from_double(std::bit_cast<double>(load_little_endian<std::uint64_t>(at)));
     };
-  if (dtype == "F16") return [](const std::uint8_t* at) { return from_half(load_little_endian<std::uint16_t>(at)); };
+  if (dtype == "F16") return [](const std::uint8_t* at) { return half_to_float(load_little_endian<std::uint16_t>(at)); };
   if (dtype == "BF16")
     return [](const std::uint8_t* at) {
       return std::bit_cast<float>(std::uint32_t{load_little_endian<std::uint16_t>(at)} << 16);
