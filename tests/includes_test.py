@@ -32,6 +32,7 @@ DOORS = {
     r"xxhash\.h": ["engine/train/"],
     r"glpk\.h": ["partitioner/lifetime.cpp"],
     r"Random123/": ["ops/core/rng.cpp"],
+    r"(onnx|google/protobuf)/": ["graphs/import_onnx.cpp", "graphs/export_onnx.cpp"],
     r"CLI/": ["engine/cli/"],
     r"spdlog/": ["engine/cli/"],
 }

@@ -15,6 +15,8 @@
 namespace cleave {
 
 std::function<ExitCode()> declare_init(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_import(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_export(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_check(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_show(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_graph(CLI::App& app, const CommonOptions& common);
@@ -47,6 +49,15 @@ namespace {
 constexpr CommandDef kCommands[] = {
     {"init", "Writes a model that runs, to start from.",
      "cleave init --template two-moons moons.yaml\ncleave init --list", nullptr, nullptr, "--set", declare_init},
+    {"import",
+     "Takes a network from an ONNX file: writes a model and its weights, or lists every op that it cannot take.",
+     "cleave import mobilenet.onnx -o models\n"
+     "cleave import net.onnx --shape input=1,3,224,224 -o models/net.yaml",
+     nullptr, "3 the file is not valid, or an op in it cannot be taken", "--set|--seed|--threads", declare_import},
+    {"export", "Writes a model with its weights for other programs: as ONNX, or the weights as safetensors.",
+     "cleave export model.yaml --onnx model.onnx --weights last.safetensors\n"
+     "cleave export model.yaml --safetensors weights.safetensors",
+     nullptr, "3 model or weights not valid", "--out|--threads", declare_export},
     {"check", "Checks models: language, shapes and wiring, every mistake at once.",
      "cleave check model.yaml\ncleave check graphs/models/*.yaml", "text|json|sarif", "3 a model is not valid", "--out",
      declare_check},
