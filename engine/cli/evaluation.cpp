@@ -100,15 +100,14 @@ std::string rule_text(const std::optional<ExitRule>& rule) {
   return text;
 }
 
-EvaluateReport answer_all(const Model& model, const Weights& weights, SwarmJob* job, const LabelledSource& source,
+EvaluateReport answer_all(const Model& model, Weights weights, SwarmJob* job, const LabelledSource& source,
                           EvaluateOptions options, const std::function<void(const Prediction&)>& on_prediction) {
   const LimitsSpec& limits = model.reading.spec.limits;
   if (job == nullptr) {
     Graph fused = model.graph;
-    Weights fused_weights = weights;
-    if (limits.is_given()) keep_to_limits(limits, fused, fused_weights, options.flow);
-    run_passes(fused, fused_weights);
-    return evaluate(fused, std::move(fused_weights), source, options, on_prediction);
+    if (limits.is_given()) keep_to_limits(limits, fused, weights, options.flow);
+    run_passes(fused, weights);
+    return evaluate(fused, std::move(weights), source, options, on_prediction);
   }
   if (limits.is_given())
     throw UserError("limits are those of one process: add --here, or give devices.NAME.memory for a plan to keep to");

@@ -25,7 +25,7 @@ const char* early_exit_help();
 
 // Runs the network as built on all samples of `source`: in this process after the passes, or on the workers of `job`,
 // where one is given. `options.flow` says batch and frames in flight of this process; a swarm's are the job's own.
-EvaluateReport answer_all(const Model& model, const Weights& weights, SwarmJob* job, const LabelledSource& source,
+EvaluateReport answer_all(const Model& model, Weights weights, SwarmJob* job, const LabelledSource& source,
                           EvaluateOptions options, const std::function<void(const Prediction&)>& on_prediction = {});
 
 // Refuses swarm files and what this version cannot run.

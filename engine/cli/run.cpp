@@ -122,7 +122,7 @@ ExitCode run_command(Options options, const CommonOptions& common) {
   if (!options.output.empty())
     output.file = std::make_unique<PredictionWriter>(options.output, prediction_format(options.output));
   std::vector<Weights> draws = draws_for(model, options.weights, job != nullptr);
-  const Weights weights = draws.empty() ? weights_for(model, options.weights, log) : Weights{};
+  Weights weights = draws.empty() ? weights_for(model, options.weights, log) : Weights{};
   const RunSource source = open_input(model, options.input);
   std::unique_ptr<ValuesFile> values;
   if (!options.values.empty()) {
@@ -141,7 +141,7 @@ ExitCode run_command(Options options, const CommonOptions& common) {
     if (!unwanted && !output.write(prediction)) unwanted = true;
     progress.show(++done);
   };
-  const EvaluateReport report = draws.empty() ? answer_all(model, weights, job.get(), next, how, take)
+  const EvaluateReport report = draws.empty() ? answer_all(model, std::move(weights), job.get(), next, how, take)
                                               : answer_by_draws(model, std::move(draws), next, how, take);
   progress.finish();
   output.finish();
