@@ -129,18 +129,18 @@ void forward(const ForwardArgs& args) {
   switch (panel.form) {
     case ConvForm::direct: return forward_direct(args);
     case ConvForm::binary: return forward_bits(args, panel.conv);
+    case ConvForm::pairs: return forward_pairs(args);
   }
 }
 
 std::int64_t halo(const Params& params, std::span<const TensorType> inputs) {
-  return inputs.front().dtype == DType::bit ? 0 : halo_of(convolution(params, inputs.front().shape));
+  return inputs.front().dtype == DType::bit ? 0 : real_halo(convolution(params, inputs.front().shape));
 }
 
 std::int64_t scratch(const Params& params, std::span<const TensorType> inputs, const WeightType& type,
                      std::int64_t given) {
   const Convolution conv = convolution(params, inputs.front().shape);
-  if (is_bit_layer(conv, type, inputs)) return binary_scratch(conv);
-  return given >= halo_of(conv) ? 0 : haloed_floats(conv);
+  return is_bit_layer(conv, type, inputs) ? binary_scratch(conv) : real_scratch(conv, given);
 }
 
 // Filters of one group, or whole groups; more than one group is never parted inside.

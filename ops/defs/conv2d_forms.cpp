@@ -60,10 +60,9 @@ std::int64_t haloed_floats(const Convolution& conv) {
   return reach(conv.y) * reach(conv.x) * conv.inputs * conv.groups;
 }
 
-std::vector<float> own_scratch(ForwardArgs& args, const Convolution& conv) {
-  const auto wanted = static_cast<std::size_t>(args.inputs.front().halo < halo_of(conv) ? haloed_floats(conv) : 0);
-  if (args.scratch.size() >= wanted) return {};
-  std::vector<float> own(wanted);
+std::vector<float> own_scratch(ForwardArgs& args, std::int64_t floats) {
+  if (static_cast<std::int64_t>(args.scratch.size()) >= floats) return {};
+  std::vector<float> own(static_cast<std::size_t>(floats));
   args.scratch = own;
   return own;
 }

@@ -35,6 +35,28 @@ struct DirectConv {
   ImageOut out;
 };
 
+// A 3x3 convolution of stride 1 that computes two neighbouring outputs of a row with four multiplications instead of
+// six for each input and row of the window, F(2, 3) of Winograd 1980 as in Lavin and Gray 2016, equations 5 to 7:
+//   cells     c0 = d0 - d2, c1 = d1 + d2, c2 = d2 - d1, c3 = d1 - d3   of the inputs d under a pair's windows
+//   sums      m_j = Σ over ky and inputs of cells c_j · weights u_j, by fused multiply-adds, from 0 on
+//   outputs   ((bias + m0) + m1) + m2 and ((bias + m1) - m2) - m3
+// Pairs begin at a row's first output, so bits do not depend on which rows or filters are computed. A band of rows goes
+// by at a time: its cells are [4][rows + 2][pairs][channels].
+struct PairConv {
+  const float* input;  // at the image's first pixel
+  std::int64_t in_row, in_rows, in_columns;
+  std::int64_t top, left;  // image row and column of the band's first window, negative in the padding
+  std::int64_t channels;   // of the whole image
+  float* cells;
+  std::int64_t rows, pairs, columns;  // of the band's output
+  const float* weights;               // in blocks of filters, as a DirectConv's: [j][ky][input][filter]
+  const float* bias;
+  std::int64_t groups, inputs, filters;  // of one group
+  int vectors;
+  std::int64_t chunks;  // parts into which the band's pairs are cut, of at most most_pixels[vectors]
+  ImageOut out;         // of the band
+};
+
 // The most vectors of filters to a block.
 inline constexpr int kMostVectors = 4;
 
@@ -44,6 +66,11 @@ struct InferKernels {
   const int* most_pixels;  // [kMostVectors + 1]: of a tile with that many vectors of filters; 0: no such tile
   // Computes the units [from, to), one row of one block of one group each, in the order group, block, row.
   void (*convolve)(const DirectConv& conv, std::int64_t from, std::int64_t to);
+  // Computes the rows [from, to) of rows + 2 of a band's cells.
+  void (*transform_rows)(const PairConv& conv, std::int64_t from, std::int64_t to);
+  // Computes from a band's cells the units [from, to), one chunk of one block of one group each, in the order group,
+  // block, chunk.
+  void (*convolve_pairs)(const PairConv& conv, std::int64_t from, std::int64_t to);
 };
 
 // The table of chosen_isa() (ops/kernels/isa.h).
