@@ -13,6 +13,7 @@ namespace cleave {
 namespace {
 
 constexpr const char* kIsas[] = {"avx512_popcnt", "avx512", "avx2", "neon", "baseline"};
+constexpr const char* kInt8Isas[] = {"avx512_vnni", "avx512", "avx2", "neon", "baseline"};
 
 void bench_shape(const BenchShape& shape, int rounds) {
   fmt::print("{} {}x{}x{} -> {}\n", shape.name, shape.size, shape.size, shape.channels, shape.channels);
@@ -32,6 +33,13 @@ void bench_shape(const BenchShape& shape, int rounds) {
       for (const BinaryForm form : forms_of(*kernels, BinaryWeights::sign))
         add({fmt::format("{} {}", isa, layer.form_name(*kernels, form)), layer.binary_run(*kernels, form)},
             shape.operations(), isa);
+    }
+  for (const char* isa : kInt8Isas)
+    if (const Int8Kernels* kernels = int8_kernels_for(isa)) {
+      for (const WordLimit& limit : int8_limits(isa))
+        add({fmt::format("{} limit", isa), [limit] { limit.run(1000); }}, 1000 * limit.operations, isa);
+      add({fmt::format("{} int8", isa), layer.int8_run(*kernels)}, shape.operations(),
+          std::string_view(isa) == "avx512_vnni" ? isa : "");
     }
   run_interleaved_cpu(cases, rounds);
   const double real = median(cases.front().seconds);

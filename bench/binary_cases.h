@@ -10,6 +10,7 @@
 #include "ops/core/catalog.h"
 #include "ops/core/rng.h"
 #include "ops/defs/binary_layer.h"
+#include "ops/defs/int8_layer.h"
 
 namespace cleave {
 
@@ -61,6 +62,16 @@ class BenchLayer {
     const LayerArrays layer{.kernel = &state_->weights.arrays[0], .bias = &state_->weights.arrays[1]};
     const std::shared_ptr<LineBytes> panel = std::make_shared<LineBytes>(pack_binary(state_->conv, plan, layer));
     return [state = state_, panel] { forward_binary(state->conv, *panel, state->job(), state->scratch); };
+  }
+
+  // The layer in int8, the weights being what they are.
+  std::function<void()> int8_run(const Int8Kernels& kernels) const {
+    const LayerArrays layer{.kernel = &state_->weights.arrays[0], .bias = &state_->weights.arrays[1]};
+    const std::shared_ptr<LineBytes> panel =
+        std::make_shared<LineBytes>(pack_int8(state_->conv, kernels, layer, 0.01F));
+    const std::shared_ptr<std::vector<float>> scratch =
+        std::make_shared<std::vector<float>>(static_cast<std::size_t>(int8_scratch(state_->conv, kernels)));
+    return [state = state_, panel, scratch] { forward_int8(state->conv, *panel, state->job(), *scratch); };
   }
 
   // "table", with a star where it is what plan_binary chooses.

@@ -107,5 +107,11 @@ inline std::vector<WordLimit> binary_limits([[maybe_unused]] std::string_view is
 #endif
   return {};
 }
+inline std::vector<WordLimit> int8_limits([[maybe_unused]] std::string_view isa_name) {
+#if defined(__x86_64__)
+  if (isa_name == "avx512_vnni") return {{dot_512, 8 * 64 * 2}};
+#endif
+  return {};
+}
 
 }  // namespace cleave

@@ -18,13 +18,15 @@ if(CLEAVE_ISA_SOURCES)
     target_compile_definitions(cleave_lib PRIVATE CLEAVE_ARM64)
   endif()
   # The same bits for every instruction set: products and sums are rounded one by one.
-  file(GLOB exact CONFIGURE_DEPENDS ops/kernels/isa_sparse.cpp ops/kernels/isa_binary*.cpp)
+  file(GLOB exact CONFIGURE_DEPENDS ops/kernels/isa_sparse.cpp ops/kernels/isa_binary*.cpp ops/kernels/isa_int8*.cpp)
   set_source_files_properties(${exact} PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
-  # A set of some processors that have AVX-512, for the kernels that gain by it.
+  # Parts of AVX-512 that some processors have, for the kernels that gain by them.
   if(avx512 IN_LIST isas)
-    list(APPEND isas avx512_popcnt)
+    list(APPEND isas avx512_popcnt avx512_vnni)
     set(flags_avx512_popcnt ${flags_avx512} -mavx512vpopcntdq)
+    set(flags_avx512_vnni ${flags_avx512} -mavx512vnni)
     file(GLOB sources_avx512_popcnt CONFIGURE_DEPENDS ops/kernels/isa_binary*.cpp)
+    file(GLOB sources_avx512_vnni CONFIGURE_DEPENDS ops/kernels/isa_int8*.cpp)
   endif()
   foreach(isa ${isas})
     if(NOT sources_${isa})

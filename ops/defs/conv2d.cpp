@@ -9,6 +9,7 @@
 #include "ops/defs/conv2d_forms.h"
 #include "ops/defs/convolution.h"
 #include "ops/defs/defs.h"
+#include "ops/defs/int8_layer.h"
 #include "ops/defs/update.h"
 
 namespace cleave {
@@ -45,6 +46,7 @@ constexpr FieldDef kFields[] = {
      .min = 1,
      .max = 1e6},
     {.name = "bias", .kind = Kind::boolean, .doc = "add one number per filter", .fallback = "true"},
+    kInputScaleField,
 };
 
 bool has_bias(const Params& params) { return params.boolean("bias", true); }
@@ -91,6 +93,7 @@ TensorType infer(const Params& params, std::span<const TensorType> inputs) {
   check_params(params, kFields);
   const Convolution conv = convolution(params, only_image(inputs).shape);
   layer_slots({conv.filters * conv.groups, conv.inputs, conv.kernel, conv.kernel}, {}, false);  // not too large
+  check_int8(params, conv);
   return output_type(DType::f32, {conv.filters * conv.groups, conv.y.out, conv.x.out});
 }
 
@@ -103,43 +106,53 @@ std::vector<WeightSlot> weights(const Params& params, std::span<const TensorType
 Cost cost(const Params& params, std::span<const TensorType> inputs, const TensorType& output, const WeightType& type,
           std::int64_t batch) {
   const Convolution conv = convolution(params, inputs.front().shape);
-  return layer_cost(conv.taps() * element_count(output.shape), weights(params, inputs, type), type, inputs, output,
-                    batch);
+  return layer_cost(conv.taps() * element_count(output.shape), weights(params, inputs, type), stored_type(params, type),
+                    inputs, output, batch);
 }
 
 PackedWeights pack(const Params& params, std::span<const TensorType> inputs,
                    LayerWeights weights) {  // NOLINT(performance-unnecessary-value-param): as OpDef has it
   const Convolution conv = convolution(params, inputs.front().shape);
   const LayerArrays layer = layer_arrays(weights, has_bias(params));
-  if (!is_bit_layer(conv, weights, inputs)) return pack_real(conv, layer, infer_kernels());
+  const bool int8 = is_int8_layer(params);
+  if (!int8 && !is_bit_layer(conv, weights, inputs)) return pack_real(conv, layer, infer_kernels());
   PackedWeights packed;
-  packed.panel = pack_binary(conv, plan_binary(binary_kernels(), conv, weights.type), layer);
-  *part_at<ConvPanel>(packed.panel, 0) = {.conv = conv, .form = ConvForm::binary};
+  packed.panel = int8 ? pack_int8(conv, int8_kernels(), layer, int8_input_scale(params))
+                      : pack_binary(conv, plan_binary(binary_kernels(), conv, weights.type), layer);
+  *part_at<ConvPanel>(packed.panel, 0) = {.conv = conv, .form = int8 ? ConvForm::int8 : ConvForm::binary};
   return packed;
 }
 
-void forward_bits(const ForwardArgs& args, const Convolution& conv) {
+void forward_words(const ForwardArgs& args, const ConvPanel& panel) {
+  const bool int8 = panel.form == ConvForm::int8;
   std::vector<float> own;
-  const std::span<float> scratch = scratch_of(args, binary_scratch(conv), own);
-  for_images(args, [&](const WordJob& job) { forward_binary(conv, args.weights->panel, job, scratch); });
+  const std::span<float> scratch =
+      scratch_of(args, int8 ? int8_scratch(panel.conv, int8_kernels()) : binary_scratch(panel.conv), own);
+  for_images(args, [&](const WordJob& job) {
+    (int8 ? forward_int8 : forward_binary)(panel.conv, args.weights->panel, job, scratch);
+  });
 }
 
 void forward(const ForwardArgs& args) {
   const ConvPanel panel = conv_panel(*args.weights);
   switch (panel.form) {
     case ConvForm::direct: return forward_direct(args);
-    case ConvForm::binary: return forward_bits(args, panel.conv);
     case ConvForm::pairs: return forward_pairs(args);
+    case ConvForm::binary:
+    case ConvForm::int8: return forward_words(args, panel);
   }
 }
 
 std::int64_t halo(const Params& params, std::span<const TensorType> inputs) {
-  return inputs.front().dtype == DType::bit ? 0 : real_halo(convolution(params, inputs.front().shape));
+  return is_int8_layer(params) || inputs.front().dtype == DType::bit
+             ? 0
+             : real_halo(convolution(params, inputs.front().shape));
 }
 
 std::int64_t scratch(const Params& params, std::span<const TensorType> inputs, const WeightType& type,
                      std::int64_t given) {
   const Convolution conv = convolution(params, inputs.front().shape);
+  if (is_int8_layer(params)) return int8_scratch(conv, int8_kernels());
   return is_bit_layer(conv, type, inputs) ? binary_scratch(conv) : real_scratch(conv, given);
 }
 

@@ -17,6 +17,7 @@ enum class ConvForm : std::uint8_t {
   direct,  // DirectConv of infer_kernels.h
   pairs,   // PairConv
   binary,  // weights -1, 0 and 1 on inputs of ±1, see binary_layer.h
+  int8,    // weights and inputs rounded to bytes, see int8_layer.h
 };
 
 struct alignas(kCacheLine) ConvPanel {

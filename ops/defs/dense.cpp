@@ -9,6 +9,7 @@
 #include "ops/defs/block_sparse.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
+#include "ops/defs/int8_layer.h"
 #include "ops/defs/update.h"
 
 namespace cleave {
@@ -18,6 +19,7 @@ namespace {
 constexpr FieldDef kFields[] = {
     {.name = "units", .kind = Kind::integer, .doc = "outputs", .required = true, .min = 1, .max = 1e6},
     {.name = "bias", .kind = Kind::boolean, .doc = "add one number per unit", .fallback = "true"},
+    kInputScaleField,
 };
 
 std::int64_t input_size(std::span<const TensorType> inputs) {
@@ -25,6 +27,13 @@ std::int64_t input_size(std::span<const TensorType> inputs) {
   if (is_image(input.shape))
     throw OpError(fmt::format("needs a vector, got {}: put a flatten before it", to_text(input.shape)));
   return input.shape.front();
+}
+
+Convolution geometry(const Params& params, std::span<const TensorType> inputs) {
+  return dense_convolution(inputs.front().shape.front(), params.integer("units"), kDenseSamples);
+}
+Convolution geometry(const ForwardArgs& args, std::int64_t samples = kDenseSamples) {
+  return dense_convolution(args.inputs.front().sample_size(), args.params.integer("units"), samples);
 }
 
 bool has_bias(const Params& params) { return params.boolean("bias", true); }
@@ -36,20 +45,14 @@ std::vector<WeightSlot> weights(const Params& params, std::span<const TensorType
 
 TensorType infer(const Params& params, std::span<const TensorType> inputs) {
   weights(params, inputs, {});  // throws where they do not fit
+  check_int8(params, geometry(params, inputs));
   return output_type(DType::f32, {params.integer("units")});
 }
 
 Cost cost(const Params& params, std::span<const TensorType> inputs, const TensorType& output, const WeightType& type,
           std::int64_t batch) {
   const std::int64_t products = element_count(inputs.front().shape) * element_count(output.shape);
-  return layer_cost(products, weights(params, inputs, type), type, inputs, output, batch);
-}
-
-Convolution geometry(const Params& params, std::span<const TensorType> inputs) {
-  return dense_convolution(inputs.front().shape.front(), params.integer("units"), kDenseSamples);
-}
-Convolution geometry(const ForwardArgs& args, std::int64_t samples = kDenseSamples) {
-  return dense_convolution(args.inputs.front().sample_size(), args.params.integer("units"), samples);
+  return layer_cost(products, weights(params, inputs, type), stored_type(params, type), inputs, output, batch);
 }
 
 // Packed: a panel alone where the layer computes in bits, see binary_layer.h. Else [0] the kernel [units, in] with the
@@ -59,6 +62,7 @@ Convolution geometry(const ForwardArgs& args, std::int64_t samples = kDenseSampl
 PackedWeights pack(const Params& params, std::span<const TensorType> inputs_of, LayerWeights weights) {
   const LayerArrays layer = layer_arrays(weights, has_bias(params));
   const Convolution conv = geometry(params, inputs_of);
+  if (is_int8_layer(params)) return {{}, pack_int8(conv, int8_kernels(), layer, int8_input_scale(params))};
   if (is_bit_layer(conv, weights, inputs_of))
     return {{}, pack_binary(conv, plan_binary(binary_kernels(), conv, weights.type), layer)};
   const auto units = static_cast<std::size_t>(params.integer("units"));
@@ -75,23 +79,27 @@ PackedWeights pack(const Params& params, std::span<const TensorType> inputs_of, 
   return packed;
 }
 
-void forward_bits(const ForwardArgs& args) {
+void forward_words(const ForwardArgs& args) {
+  const bool int8 = is_int8_layer(args.params);
+  const Convolution whole = geometry(args);
   std::vector<float> own;
-  const std::span<float> scratch = scratch_of(args, binary_scratch(geometry(args)), own);
+  const std::span<float> scratch =
+      scratch_of(args, int8 ? int8_scratch(whole, int8_kernels()) : binary_scratch(whole), own);
   for_samples(args, [&](const WordJob& job, std::int64_t samples) {
-    forward_binary(geometry(args, samples), args.weights->panel, job, scratch);
+    (int8 ? forward_int8 : forward_binary)(geometry(args, samples), args.weights->panel, job, scratch);
   });
 }
 
 std::int64_t scratch(const Params& params, std::span<const TensorType> inputs, const WeightType& type, std::int64_t) {
   const Convolution conv = geometry(params, inputs);
+  if (is_int8_layer(params)) return int8_scratch(conv, int8_kernels());
   return is_bit_layer(conv, type, inputs) ? binary_scratch(conv) : 0;
 }
 
 // One matrix-vector product a sample, not one matrix product a batch: each sum then runs in the same order whatever the
 // batch and whichever of the units are asked for, so a split layer gives the same bits.
 void forward(const ForwardArgs& args) {
-  if (!args.weights->panel.empty()) return forward_bits(args);
+  if (!args.weights->panel.empty()) return forward_words(args);
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const std::int64_t inputs = args.inputs.front().sample_size();
   const bool sparse = has_sparse_rows(*args.weights);

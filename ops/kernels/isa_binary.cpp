@@ -19,6 +19,7 @@ namespace {
 template <class Bits>
 struct Count {
   using Unit = std::uint32_t;
+  static constexpr int kVectorUnits = 0;
 #if defined(__AVX512F__) || defined(__ARM_NEON)
   static constexpr int kPixels = 4, kVectors = 4, kLeastVectors = 1;
 #else

@@ -58,6 +58,7 @@ CLEAVE_INLINE void add_eight(const TileWords<std::uint32_t>& words, std::int64_t
 template <class Bits>
 struct Carry {
   using Unit = std::uint32_t;
+  static constexpr int kVectorUnits = 0;
   static constexpr int kPixels = 2, kVectors = 1, kLeastVectors = 1;
   static constexpr std::int64_t kHeld = 8 * 31;  // steps whose eights a byte holds
 

@@ -47,6 +47,7 @@ CLEAVE_INLINE void look_up(const std::uint8_t* table, const Words& weights, Word
 template <bool kSign>
 struct Table {
   using Unit = std::uint8_t;
+  static constexpr int kVectorUnits = 0;
   static constexpr int kFour = static_cast<int>(kTableVectors);
   static constexpr int kPixels = 4, kVectors = 2 * kFour, kLeastVectors = kFour;
   static constexpr std::int64_t kHeld = 63;  // steps whose counts a byte holds

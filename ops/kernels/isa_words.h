@@ -104,7 +104,7 @@ CLEAVE_INLINE void run_tile(const WordConv& conv, const Tile& tile) {
       .offsets = conv.offsets,
       .steps = conv.steps,
       .image = static_cast<const typename Op::Unit*>(conv.image) + tile.y * conv.y.stride * conv.row_words +
-               tile.x * conv.x.stride * pixel + tile.group * conv.words,
+               tile.x * conv.x.stride * pixel + tile.group * conv.words + tile.vector * Op::kVectorUnits,
       .pixel_words = conv.x.stride * pixel,
       .weights = conv.weights + (tile.group * conv.vectors + tile.vector) * conv.vector_words,
       .vector_words = conv.vector_words};
@@ -128,7 +128,8 @@ void run_row(const WordConv& conv, Tile tile) {
   for (; tile.x < conv.x.out; ++tile.x) run_tile<Op, 1, kVectors>(conv, tile);
 }
 
-// Op: Unit, how many pixels and vectors a tile has at most and how many vectors at least (each half of the one before).
+// Op: Unit, units from one vector of filters to the next, how many pixels and vectors a tile has at most and how many
+// vectors at least.
 template <class Op>
 void run_blocks(const WordConv& conv, std::int64_t from, std::int64_t to) {
   const std::int64_t blocks = (conv.vectors + kBlockVectors - 1) / kBlockVectors;

@@ -61,6 +61,16 @@ LayerWeights as_real(const LayerWeights& weights) {
   return real;
 }
 
+// The samples, and the same on bits.
+std::vector<OpSample> with_bits(std::vector<OpSample> samples) {
+  const std::vector<OpSample> on_reals = samples;
+  for (OpSample sample : on_reals) {
+    for (TensorType& input : sample.inputs) input.dtype = DType::bit;
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
 // What an op says when it refuses the sample; "accepted" when it does not.
 std::string refusal(const OpDef& op, const OpSample& sample) {
   try {
@@ -133,7 +143,7 @@ TEST_P(OpContract, WeightsOfOneLayerAgreeOnItsFilters) {
 }
 
 TEST_P(OpContract, BinaryWeightsEqualRealOnesOfTheSameValues) {
-  for (const OpSample& sample : samples())
+  for (const OpSample& sample : with_bits(samples()))
     for (const WeightType& type : grids()) {
       if (op().weights == nullptr || op().weights(sample.params, sample.inputs, type)[0].role != Role::kernel) break;
       const std::vector<Tensor> inputs = random_inputs(sample, 2, 5);
