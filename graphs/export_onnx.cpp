@@ -5,7 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <onnx/onnx_pb.h>
+#include <onnx/onnx.pb.h>
 
 #include "ops/core/bytes.h"
 #include "ops/core/error.h"

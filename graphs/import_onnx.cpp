@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
-#include <onnx/onnx_pb.h>
+#include <onnx/onnx.pb.h>
 
 #include "graphs/onnx_tensor.h"
 #include "graphs/onnx_wire.h"
