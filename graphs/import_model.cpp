@@ -17,7 +17,7 @@ namespace {
 }
 
 // The weights in the model's order. Throws where a node is not what it was: then its text says something else.
-Weights weights_by(const ModelText& text, const OnnxNetwork& network, const Graph& model, const std::string& path) {
+Weights weights_by(const ModelText& text, OnnxNetwork& network, const Graph& model, const std::string& path) {
   if (text.nodes.size() + 1 != model.nodes.size()) refuse_size(path, "it has other layers when it is read again");
   Weights weights(model.nodes.size());
   for (std::size_t n = 1; n < model.nodes.size(); ++n) {
@@ -25,7 +25,7 @@ Weights weights_by(const ModelText& text, const OnnxNetwork& network, const Grap
     const Node& node = network.graph.node(from);
     if (node.op != model.nodes[n].op || node.type != model.nodes[n].type || node.weights != model.nodes[n].weights)
       refuse_size(path, fmt::format("its layer {} is another one when it is read again", model.nodes[n].name));
-    weights[n] = network.weights[index_of(from)];
+    weights[n] = std::move(network.weights[index_of(from)]);
   }
   return weights;
 }

@@ -14,6 +14,12 @@ namespace {
 
 constexpr int kDeepest = 5;  // blocks within blocks: a model file may nest 32 levels
 
+// The ways that lead to a join.
+struct Branches {
+  std::vector<std::set<std::size_t>> nodes;
+  bool apart = true;  // no node stands on two of them
+};
+
 class Structure {
  public:
   explicit Structure(const Graph& graph) : graph_(graph), dominators_(graph.nodes.size(), 0) {
@@ -45,33 +51,32 @@ class Structure {
   std::vector<LayerItem> piece(std::size_t from, std::size_t to, int depth) const {
     const Node& node = graph_.nodes[to];
     if (node.inputs.size() == 1) return {{.node = id(to), .inside = {id(to)}}};
-    std::vector<std::set<std::size_t>> branches;
-    for (const NodeId input : node.inputs) branches.push_back(between(from, index_of(input)));
-    if (depth < kDeepest && are_apart(branches) && is_block(node, branches)) return {block(from, to, branches, depth)};
-    return flat(from, to, branches);
+    const Branches branches = branches_of(from, node);
+    if (depth < kDeepest && branches.apart && is_block(node, branches.nodes))
+      return {block(from, to, branches.nodes, depth)};
+    return flat(from, to, branches.nodes);
   }
 
-  // The nodes on the ways from `from` to `to`, without the first.
-  std::set<std::size_t> between(std::size_t from, std::size_t to) const {
-    std::set<std::size_t> found;
-    std::vector<std::size_t> open{to};
-    while (!open.empty()) {
-      const std::size_t at = open.back();
-      open.pop_back();
-      if (at == from || !found.insert(at).second) continue;
-      for (const NodeId input : graph_.nodes[at].inputs) open.push_back(index_of(input));
+  // The nodes on the ways from `from` to each input of `join`, without the first; each counts to one branch only.
+  Branches branches_of(std::size_t from, const Node& join) const {
+    Branches found;
+    std::set<std::size_t> seen;
+    for (const NodeId input : join.inputs) {
+      std::set<std::size_t>& branch = found.nodes.emplace_back();
+      std::vector<std::size_t> open{index_of(input)};
+      while (!open.empty()) {
+        const std::size_t at = open.back();
+        open.pop_back();
+        if (at == from || branch.count(at) > 0) continue;
+        if (!seen.insert(at).second) {
+          found.apart = false;
+          continue;
+        }
+        branch.insert(at);
+        for (const NodeId read : graph_.nodes[at].inputs) open.push_back(index_of(read));
+      }
     }
     return found;
-  }
-
-  static bool are_apart(const std::vector<std::set<std::size_t>>& branches) {
-    std::set<std::size_t> all;
-    std::size_t count = 0;
-    for (const std::set<std::size_t>& branch : branches) {
-      all.insert(branch.begin(), branch.end());
-      count += branch.size();
-    }
-    return all.size() == count;
   }
 
   static bool is_block(const Node& node, const std::vector<std::set<std::size_t>>& branches) {

@@ -90,7 +90,10 @@ std::vector<float> embedded(const OnnxTensor& kernel, const std::vector<std::int
   const std::int64_t rows = kernel.shape[2];
   const std::int64_t columns = kernel.shape[3];
   if (rows == square.side && columns == square.side) return kernel.reals;
+  constexpr std::int64_t kMostWeights = std::int64_t{1} << 27;
   const std::int64_t planes = kernel.shape[0] * kernel.shape[1];
+  if (planes > kMostWeights / (square.side * square.side))
+    throw OpError(fmt::format("needs a kernel of {0}x{0}, which has too many weights", square.side));
   std::vector<float> all(static_cast<std::size_t>(planes * square.side * square.side));
   const float* from = kernel.reals.data();
   for (std::int64_t p = 0; p < planes; ++p)

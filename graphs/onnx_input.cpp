@@ -76,7 +76,7 @@ const OnnxValue& chosen_output(const OnnxGraph& source, const std::string& name,
   }
   if (names.empty()) refuse(path, "it has no output");
   if (name.empty())
-    refuse(path, fmt::format("it has {} outputs ({}), one is taken: choose it, --output {}", names.size(),
+    refuse(path, fmt::format("it has {} outputs ({}), one is taken: choose it, --output-name {}", names.size(),
                              fmt::join(names, ", "), names.front()));
   const std::string near = closest_name(name, names);
   refuse(path, fmt::format("it has no output '{}'; {}", printable(name),

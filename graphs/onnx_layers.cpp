@@ -104,8 +104,10 @@ void convert_conv(OnnxWork& work, const OnnxNode& node) {
   if (kernel.shape.size() != 4 || element_count(kernel.shape) == 0)
     throw OpError(fmt::format("its weights '{}' have the shape {}, four sizes are needed", printable(node.inputs[1]),
                               to_text(kernel.shape)));
-  const SquareConv conv = square_conv(node, kernel, flow.pad, shape_of(work, image));
-  std::vector<std::vector<float>> arrays{conv.kernel};
+  SquareConv conv = square_conv(node, kernel, flow.pad, shape_of(work, image));
+  std::vector<std::vector<float>> arrays;
+  if (conv.kernel.size() > kernel.reals.size()) count_made(work, conv.kernel.size());
+  arrays.push_back(std::move(conv.kernel));
   if (has_input(node, 2)) arrays.push_back(constant_reals(work, node, 2).reals);
   Params params = conv.params;
   params.set("bias", has_input(node, 2));

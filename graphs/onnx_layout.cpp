@@ -99,13 +99,15 @@ NodeId plain_image(OnnxWork& work, const OnnxFlow& flow, bool keep_pad) {
 }
 
 OnnxFlow reshaped(const OnnxWork& work, const OnnxFlow& flow, const Shape& shape) {
+  constexpr std::size_t kMostSizes = 8;
+  if (shape.size() > kMostSizes) throw OpError(fmt::format("makes a shape of {} sizes", shape.size()));
   if (element_count(shape) != element_count(flow.shape))
     throw OpError(fmt::format("cannot make {} of {}", onnx_shape_text(shape), onnx_shape_text(flow.shape)));
   OnnxFlow other = flow;
   other.shape = shape;
   if (shape == flow.shape || (flow.axes.empty() && flow.columns.empty())) return other;
   if (shape.size() == 1 && !flow.columns.empty()) return other;
-  constexpr std::int64_t kMostPlaces = std::int64_t{1} << 26;
+  constexpr std::int64_t kMostPlaces = std::int64_t{1} << 24;
   if (shape.size() != 1 || element_count(shape) > kMostPlaces)
     throw OpError("changes the shape of what a Transpose brought into another order, which does not fold");
   other.columns = places(shape_of(work, flow.node), flow);

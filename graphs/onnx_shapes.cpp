@@ -71,6 +71,7 @@ void convert_flatten(OnnxWork& work, const OnnxNode& node) {
 void convert_squeeze(OnnxWork& work, const OnnxNode& node) {
   const OnnxFlow flow = padded(work, flow_of(work, node, 0));
   std::vector<std::int64_t> axes = axes_of(work, node);
+  if (axes.size() > 8) throw OpError("names more than 8 axes");
   Shape shape = flow.shape;
   if (node.op == "Unsqueeze") shape.resize(shape.size() + axes.size(), 1);
   for (std::int64_t& axis : axes) axis = sample_axis(axis, shape);
@@ -152,7 +153,8 @@ void convert_slice(OnnxWork& work, const OnnxNode& node) {
   std::vector<std::int64_t> axes(from.size());
   std::iota(axes.begin(), axes.end(), 0);
   axes = has_input(node, 3) ? constant_integers(work, node, 3) : integers_of(node, "axes", axes);
-  if (to.size() != from.size() || axes.size() != from.size()) throw OpError("has lists of different lengths");
+  if (to.size() != from.size() || axes.size() != from.size() || axes.size() > 8)
+    throw OpError("has lists of different lengths, or of more than 8 axes");
   if (has_input(node, 4))
     for (const std::int64_t step : constant_integers(work, node, 4))
       if (step != 1) throw OpError(fmt::format("takes every {}th index, which is not taken", step));

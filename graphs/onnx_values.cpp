@@ -23,7 +23,9 @@ void each_value(OnnxWork& work, const OnnxNode& node, const char* op, const Para
 
 // A constant that stands beside a value: one number for each channel of the flow's node.
 std::vector<float> by_channel(const OnnxWork& work, const OnnxTensor& constant, const OnnxFlow& flow) {
+  constexpr std::size_t kMostChannels = std::size_t{1} << 22;
   const auto channels = static_cast<std::size_t>(channels_of(shape_of(work, flow.node)));
+  if (channels > kMostChannels) throw OpError(fmt::format("computes with {} channels", channels));
   if (constant.reals.size() == 1) return std::vector<float>(channels, constant.reals.front());
   std::size_t axis = 0;  // of the flow, that holds the channels
   while (!flow.axes.empty() && flow.axes[axis] != 0) ++axis;
@@ -102,6 +104,7 @@ OnnxFlow affine(OnnxWork& work, const OnnxFlow& flow, const std::vector<float>& 
     fold(work, flow.node, factors, shifts);
     return flow;
   }
+  count_made(work, 4 * factors.size());
   Params params;  // a batch norm of which only the factor and the shift are left
   params.set("epsilon", 1e-12);
   OnnxFlow other = flow;
@@ -143,7 +146,7 @@ void convert_activation(OnnxWork& work, const OnnxNode& node) {
 }
 
 void convert_clip(OnnxWork& work, const OnnxNode& node) {
-  constexpr double kLimit = 3e38;  // beyond it nothing is cut off
+  constexpr double kLimit = 1e15;  // of our clip; beyond it nothing is cut off
   const bool inputs = work.source.opset >= 11;
   const auto bound = [&](std::size_t i, const char* name, double fallback) {
     if (!inputs) return real_of(node, name, fallback);

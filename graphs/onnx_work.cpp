@@ -101,6 +101,9 @@ void set_flow(OnnxWork& work, const OnnxNode& node, OnnxFlow flow, std::size_t i
 
 NodeId add_node(OnnxWork& work, const std::string& op, const Params& params, const std::vector<NodeId>& inputs,
                 const std::string& name, std::vector<std::vector<float>> arrays) {
+  constexpr std::size_t kMostLayers = 40'000;
+  if (work.graph.nodes.size() > kMostLayers)
+    throw OpError(fmt::format("would be a layer behind the {}th", kMostLayers));
   Node node;
   node.name = name;
   node.op = find(op_catalog(), op);
@@ -122,6 +125,12 @@ NodeId add_node(OnnxWork& work, const std::string& op, const Params& params, con
   work.graph.nodes.push_back(std::move(node));
   work.weights.push_back({{}, std::move(arrays)});
   return NodeId{static_cast<std::int32_t>(work.graph.nodes.size() - 1)};
+}
+
+void count_made(OnnxWork& work, std::size_t count) {
+  constexpr std::size_t kMostMade = std::size_t{1} << 27;
+  if (count > kMostMade - work.made) throw OpError("needs too many zeros or ones in the weights of its layer");
+  work.made += count;
 }
 
 const Shape& shape_of(const OnnxWork& work, NodeId node) { return work.graph.node(node).type.shape; }

@@ -38,6 +38,7 @@ struct OnnxWork {
   std::map<std::string, int> readers = {};                   // of every value
   std::set<NodeId> read = {};                                // nodes that others read
   std::map<std::pair<NodeId, Shape>, NodeId> reshaped = {};  // nodes made by `plain`
+  std::size_t made = 0;                                      // weights that the file does not hold
   int signs = 0;                                             // of ONNX, that give 0 for 0
   std::vector<std::string> notes = {};
 };
@@ -86,6 +87,8 @@ NodeId plain_image(OnnxWork& work, const OnnxFlow& flow, bool keep_pad = false);
 Shape unpadded(const OnnxFlow& flow);
 // Returns the flow with these zeros put around it.
 OnnxFlow padded(OnnxWork& work, const OnnxFlow& flow);
+// Counts weights that are made here. Throws OpError when they are too many: a short file must not need much memory.
+void count_made(OnnxWork& work, std::size_t count);
 // The same numbers in another shape (without the batch).
 OnnxFlow reshaped(const OnnxWork& work, const OnnxFlow& flow, const Shape& shape);
 

@@ -91,7 +91,7 @@ std::function<ExitCode()> declare_import(CLI::App& app, const CommonOptions& com
   app.add_option("FILE", options->file, "ONNX file")->required()->type_name("FILE");
   app.add_option("--shape", options->shapes, "sizes of the input, the batch first, where the file leaves them open")
       ->type_name("NAME=N,C,H,W");
-  app.add_option("--output", options->output, "which of several outputs is computed")->type_name("NAME");
+  app.add_option("--output-name", options->output, "which of several outputs is computed")->type_name("NAME");
   app.add_option("--name", options->name, "what the model is called; else as the file")->type_name("NAME");
   app.add_flag("--force", options->force, "replace files that are there");
   return [options, &common] { return import_command(*options, common); };

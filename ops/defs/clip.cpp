@@ -12,13 +12,13 @@ constexpr FieldDef kFields[] = {
     {.name = "min",
      .kind = Kind::real,
      .doc = "smaller values become this; none do if not given",
-     .min = -3e38,
-     .max = 3e38},
+     .min = -1e15,
+     .max = 1e15},
     {.name = "max",
      .kind = Kind::real,
      .doc = "larger values become this; none do if not given",
-     .min = -3e38,
-     .max = 3e38},
+     .min = -1e15,
+     .max = 1e15},
 };
 
 Clamp clamp_of(const Params& params) {

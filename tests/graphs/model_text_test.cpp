@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/cli/command.h"
 #include "graphs/layer_structure.h"
 #include "ops/core/catalog.h"
 #include "ops/core/rng.h"
@@ -75,7 +76,7 @@ TEST(ModelText, RandomGraphsAreReadAgainAsTheyWere) {
 TEST(ModelText, ShippedListsOfLayersAreReadAgainAsTheyWere) {
   int found = 0;
   for (const auto& path : all_model_files()) {
-    const Model model = model_of(text_of(path));
+    const Model model = load_model(path.string(), cleave_language());
     if (model.reading.spec.layers.empty()) continue;
     EXPECT_EQ(text_fault(model.graph), "") << path;
     ++found;
@@ -105,9 +106,10 @@ TEST(ModelText, BlocksStandAsBlocks) {
 }
 
 TEST(ModelText, WaysThatCrossReadEachOtherByName) {
-  EXPECT_EQ(layers_text("[{relu: {}, name: a}, {tanh: {}, name: b}, {add: {}, from: [a, b]}, {add: {}, from: [b, a]}]"),
-            "    - relu: {}\n      name: a\n    - tanh: {}\n      name: b\n    - add: {}\n      name: add-3\n"
-            "      from: [a, b]\n    - add: {}\n      from: [b, a]\n");
+  EXPECT_EQ(layers_text("[{relu: {}, name: a}, {tanh: {}, name: b}, {add: {}, from: [a, b], name: c}, "
+                        "{add: {}, from: [c, b]}]"),
+            "    - relu: {}\n      name: a\n    - tanh: {}\n      name: b\n    - add: {}\n      name: c\n"
+            "      from: [a, b]\n    - add: {}\n      from: [c, b]\n");
 }
 
 TEST(ModelName, HoldsWhatNamesMay) {

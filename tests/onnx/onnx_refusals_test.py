@@ -94,8 +94,8 @@ class Refusals(OnnxTest):
         first = net.at
         net.conv("second", 4, 4, 3)
         model = net.model(4, outputs=[first, net.at])
-        self.assertIn(f"--output {first}", self.said(model))
-        self.cleave("import", "net.onnx", "--output", first)
+        self.assertIn(f"--output-name {first}", self.said(model))
+        self.cleave("import", "net.onnx", "--output-name", first)
         self.assertNotIn("second", self.read("net.yaml"))
 
     def test_nothing_is_overwritten_unless_forced(self):

@@ -16,13 +16,15 @@ from support import CliTest  # noqa: E402
 
 
 def find_runtime():
-    """The folder with onnxruntime-node (`npm install --ignore-scripts onnxruntime-node@1.17`), or None."""
-    folders = [os.environ.get("CLEAVE_ORT", ""), os.path.join(os.environ.get("CLEAVE_BUILD_DIR", ""), "node_modules"),
-               "/tmp/ort/node_modules"]
-    for folder in folders:
-        for path in (folder, os.path.join(folder, "node_modules")):
-            if folder and os.path.isdir(os.path.join(path, "onnxruntime-node")) and shutil.which("node"):
-                return path
+    """The node_modules with onnxruntime-node (`npm install --ignore-scripts onnxruntime-node@1.17`), or None.
+
+    CLEAVE_ORT names it, what holds it, or a file within, as for the bench of peers, which installs it in the build.
+    """
+    named = pathlib.Path(os.environ.get("CLEAVE_ORT", "/nowhere"))
+    build = pathlib.Path(os.environ.get("CLEAVE_BUILD_DIR", "/nowhere"))
+    for folder in (named, named / "node_modules", *named.parents, build / "peers/node_modules"):
+        if (folder / "onnxruntime-node").is_dir() and shutil.which("node"):
+            return folder
     return None
 
 
