@@ -6,8 +6,9 @@ import unittest
 
 from support import CliTest
 
-COMMANDS = ["init", "check", "show", "graph", "plan", "profile", "bench", "simulate", "train", "resume", "replay", "diag", "run", "eval", "exits", "prune", "sparsity", "verify", "net", "worker",
-            "devices", "deploy", "data", "keys", "schema", "completion", "version"]
+COMMANDS = ["init", "import", "export", "check", "show", "graph", "plan", "profile", "bench", "simulate", "train",
+            "resume", "replay", "diag", "run", "eval", "exits", "prune", "sparsity", "verify", "net", "worker", "devices",
+            "deploy", "data", "keys", "schema", "completion", "version"]
 
 
 class Help(CliTest):
