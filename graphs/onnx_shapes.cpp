@@ -37,6 +37,33 @@ NodeId cut(OnnxWork& work, NodeId input, std::int64_t axis, std::int64_t from, s
   return add_node(work, "slice", params, {input});
 }
 
+// Every `every[1]`th row and column of an image: a pool of one cell.
+NodeId thin_out(OnnxWork& work, NodeId image, const Shape& every) {
+  if (std::all_of(every.begin(), every.end(), [](std::int64_t step) { return step == 1; })) return image;
+  if (every.size() != 3 || every[0] != 1 || every[1] != every[2] || every[1] < 1)
+    throw OpError(fmt::format("takes every {}th index of its axes; the same step in rows and columns is taken only",
+                              fmt::join(every, "th, ")));
+  Params params;
+  params.set("size", std::int64_t{1});
+  params.set("stride", every[1]);
+  return add_node(work, "max_pool", params, {image});
+}
+
+// Channels of zeros before and behind those of an image: a convolution of one cell that hands channels on.
+NodeId pad_channels(OnnxWork& work, NodeId image, std::int64_t before, std::int64_t behind) {
+  const std::int64_t channels = shape_of(work, image)[0];
+  const std::int64_t filters = before + channels + behind;
+  if (filters > 10'000) throw OpError("pads to more than 10000 channels");
+  count_made(work, static_cast<std::size_t>(filters * channels));
+  std::vector<float> kernel(static_cast<std::size_t>(filters * channels));
+  for (std::int64_t c = 0; c < channels; ++c) kernel[static_cast<std::size_t>((before + c) * channels + c)] = 1;
+  Params params;
+  params.set("filters", filters);
+  params.set("kernel", std::int64_t{1});
+  params.set("bias", false);
+  return add_node(work, "conv2d", params, {image}, "", {std::move(kernel)});
+}
+
 }  // namespace
 
 void convert_reshape(OnnxWork& work, const OnnxNode& node) {
@@ -134,14 +161,16 @@ void convert_pad(OnnxWork& work, const OnnxNode& node) {
   if (has_input(node, 3)) throw OpError("names the axes that it pads, which is not taken");
   const std::vector<std::int64_t> pads =
       has_input(node, 1) ? constant_integers(work, node, 1) : integers_of(node, "pads", {});
-  if (pads.size() != 8 || pads[0] + pads[1] + pads[4] + pads[5] != 0 || *std::min_element(pads.begin(), pads.end()) < 0)
-    throw OpError("pads other axes than rows and columns, or cuts them");
+  if (pads.size() != 8 || pads[0] != 0 || pads[4] != 0 || *std::min_element(pads.begin(), pads.end()) < 0)
+    throw OpError("pads the batch, or cuts something");
   OnnxFlow wider = flow;
+  if (pads[1] > 10'000 || pads[5] > 10'000) throw OpError("pads by more than 10000 channels");
+  if (pads[1] + pads[5] > 0) wider = flow_from(work, pad_channels(work, plain_image(work, flow), pads[1], pads[5]));
   wider.pad = {pads[2], pads[3], pads[6], pads[7]};
   if (*std::max_element(pads.begin(), pads.end()) > 10'000) throw OpError("pads by more than 10000 cells");
   wider.shape[1] += pads[2] + pads[6];
   wider.shape[2] += pads[3] + pads[7];
-  if (wider.shape == flow.shape) wider.pad.clear();
+  if (pads[2] + pads[3] + pads[6] + pads[7] == 0) wider.pad.clear();
   set_flow(work, node, wider);
 }
 
@@ -155,17 +184,20 @@ void convert_slice(OnnxWork& work, const OnnxNode& node) {
   axes = has_input(node, 3) ? constant_integers(work, node, 3) : integers_of(node, "axes", axes);
   if (to.size() != from.size() || axes.size() != from.size() || axes.size() > 8)
     throw OpError("has lists of different lengths, or of more than 8 axes");
-  if (has_input(node, 4))
-    for (const std::int64_t step : constant_integers(work, node, 4))
-      if (step != 1) throw OpError(fmt::format("takes every {}th index, which is not taken", step));
+  std::vector<std::int64_t> steps(from.size(), 1);
+  if (has_input(node, 4)) steps = constant_integers(work, node, 4);
+  if (steps.size() != from.size()) throw OpError("has lists of different lengths");
   NodeId at = plain(work, flow);
+  Shape every(shape_of(work, at).size(), 1);  // by axis: which index of how many is taken
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const std::int64_t axis = sample_axis(axes[i], shape_of(work, at));
     const bool whole = axis < 0 && from[i] == 0 && to[i] >= work.batch;
     if (axis < 0 && !whole) throw OpError("cuts the batch, which is not taken");
     if (axis >= 0) at = cut(work, at, axis, from[i], to[i]);
+    if (axis >= 0) every[static_cast<std::size_t>(axis)] = steps[i];
+    else if (steps[i] != 1) throw OpError("cuts the batch, which is not taken");
   }
-  set_flow(work, node, flow_from(work, at));
+  set_flow(work, node, flow_from(work, thin_out(work, at, every)));
 }
 
 void convert_split(OnnxWork& work, const OnnxNode& node) {

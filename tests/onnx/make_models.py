@@ -143,14 +143,24 @@ def mobilenet(full):
     return net.model()
 
 
-def basic_block(net, name, channels, filters, stride):
+def thinned(net, image, channels, filters):
+    """He et al.'s shortcut without weights: every second pixel, and channels of zeros (option A of ResNet-20)."""
+    net.op("Slice", image, net.integers("starts", 0, 0), net.integers("ends", 1 << 30, 1 << 30),
+           net.integers("axes", 2, 3), net.integers("steps", 2, 2))
+    half = (filters - channels) // 2
+    return net.op("Pad", net.at, net.integers(f"pads{filters}", 0, half, 0, 0, 0, half, 0, 0))
+
+
+def basic_block(net, name, channels, filters, stride, thin=False):
     before = net.at
     net.conv(f"{name}.conv1", channels, filters, 3, bias=False, strides=[stride, stride], pads=[1, 1, 1, 1])
     net.norm(f"{name}.bn1", filters)
     net.op("Relu")
     net.conv(f"{name}.conv2", filters, filters, 3, bias=False, pads=[1, 1, 1, 1])
     body = net.norm(f"{name}.bn2", filters)
-    if stride != 1 or channels != filters:
+    if thin and channels != filters:
+        before = thinned(net, before, channels, filters)
+    elif stride != 1 or channels != filters:
         net.at = before
         net.conv(f"{name}.downsample.0", channels, filters, 1, bias=False, strides=[stride, stride])
         before = net.norm(f"{name}.downsample.1", filters)
@@ -176,15 +186,15 @@ def resnet18(full):
     return net.model()
 
 
-def resnet20(full):
-    net = Net("resnet20", (3, 32, 32), size=1)
+def resnet20(full, name="resnet20", thin=False):
+    net = Net(name, (3, 32, 32), size=1)
     net.conv("conv1", 3, 16, 3, bias=False, pads=[1, 1, 1, 1])
     net.norm("bn1", 16)
     net.op("Relu")
     channels = 16
     for stage in range(3):
         for block in range(3):
-            basic_block(net, f"layer{stage + 1}.{block}", channels, 16 << stage, 2 if stage and not block else 1)
+            basic_block(net, f"layer{stage + 1}.{block}", channels, 16 << stage, 2 if stage and not block else 1, thin)
             channels = 16 << stage
     net.op("ReduceMean", axes=[2, 3], keepdims=0)
     net.dense("linear", channels, 10)
@@ -229,7 +239,7 @@ def squeezenet(full):
 
 
 MODELS = {"lenet": lenet, "vgg11": vgg, "mobilenet": mobilenet, "resnet18": resnet18, "resnet20": resnet20,
-          "squeezenet": squeezenet}
+          "resnet20a": lambda full: resnet20(full, "resnet20a", True), "squeezenet": squeezenet}
 
 
 def main():
