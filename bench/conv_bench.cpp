@@ -10,6 +10,7 @@
 
 #include "bench/bench.h"
 #include "bench/conv_cases.h"
+#include "bench/cpu_time.h"
 #include "bench/peaks.h"
 #include "engine/cli/command.h"
 #include "engine/runtime/flow.h"

@@ -1,20 +1,12 @@
 // The most multiply-adds that one core does in a second, measured: what kernels are held against.
 #pragma once
 
-#include <ctime>
-
 #include <algorithm>
 
+#include "bench/cpu_time.h"
 #include "ops/kernels/isa.h"
 
 namespace cleave {
-
-// The calling thread's time on a processor: a busy machine counts less than by the clock.
-inline double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 #ifdef __x86_64__
 using Peak4 = float __attribute__((vector_size(16)));

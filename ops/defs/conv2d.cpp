@@ -138,6 +138,7 @@ void forward(const ForwardArgs& args) {
   switch (panel.form) {
     case ConvForm::direct: return forward_direct(args);
     case ConvForm::pairs: return forward_pairs(args);
+    case ConvForm::depthwise: return forward_depthwise(args);
     case ConvForm::binary:
     case ConvForm::int8: return forward_words(args, panel);
   }

@@ -14,10 +14,11 @@
 namespace cleave {
 
 enum class ConvForm : std::uint8_t {
-  direct,  // DirectConv of infer_kernels.h
-  pairs,   // PairConv
-  binary,  // weights -1, 0 and 1 on inputs of ±1, see binary_layer.h
-  int8,    // weights and inputs rounded to bytes, see int8_layer.h
+  direct,     // DirectConv of infer_kernels.h
+  pairs,      // PairConv
+  depthwise,  // DepthwiseConv
+  binary,     // weights -1, 0 and 1 on inputs of ±1, see binary_layer.h
+  int8,       // weights and inputs rounded to bytes, see int8_layer.h
 };
 
 struct alignas(kCacheLine) ConvPanel {
@@ -51,9 +52,8 @@ struct WindowImage {
 // Returns sample `i` of the input: where it stands if its halo is wide enough, else a copy in the scratch.
 WindowImage window_image(const ForwardArgs& args, const Convolution& conv, std::int64_t i);
 
-// Real weights, the scale multiplied in. Panel: bias [group][filter], then the blocks; a group's filters are filled up
-// with zeros to whole vectors. Which form is chosen, and so the bits, depends on nothing that a split by filters,
-// groups or rows changes.
+// Real weights, the scale multiplied in. Panel: the bias, then the weights as the kernel wants them. Which form is
+// chosen, and so the bits, depends on nothing that a split by filters, groups or rows changes.
 ConvForm real_form(const Convolution& conv);
 PackedWeights pack_real(const Convolution& conv, const LayerArrays& layer, const InferKernels& kernels);
 std::int64_t real_halo(const Convolution& conv);
@@ -64,6 +64,9 @@ void forward_direct(const ForwardArgs& args);
 PackedWeights pack_pairs(const Convolution& conv, const LayerArrays& layer, const InferKernels& kernels);
 void forward_pairs(const ForwardArgs& args);
 std::int64_t pairs_scratch(const Convolution& conv);
+
+PackedWeights pack_depthwise(const Convolution& conv, const LayerArrays& layer, const InferKernels& kernels);
+void forward_depthwise(const ForwardArgs& args);
 
 // Vectors of a group's filters.
 std::int64_t vectors_of(const Convolution& conv, const InferKernels& kernels);

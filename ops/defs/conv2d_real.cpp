@@ -7,12 +7,17 @@ namespace cleave {
 
 ConvForm real_form(const Convolution& conv) {
   constexpr std::int64_t kEnough = 8;  // inputs that are worth starting a sum four times
+  if (conv.inputs == 1 && conv.filters == 1) return ConvForm::depthwise;
   const bool pays = conv.kernel == 3 && conv.x.stride == 1 && conv.inputs >= kEnough && conv.x.out > 3;
   return pays ? ConvForm::pairs : ConvForm::direct;
 }
 
 PackedWeights pack_real(const Convolution& conv, const LayerArrays& layer, const InferKernels& kernels) {
-  return real_form(conv) == ConvForm::pairs ? pack_pairs(conv, layer, kernels) : pack_direct(conv, layer, kernels);
+  switch (real_form(conv)) {
+    case ConvForm::pairs: return pack_pairs(conv, layer, kernels);
+    case ConvForm::depthwise: return pack_depthwise(conv, layer, kernels);
+    default: return pack_direct(conv, layer, kernels);
+  }
 }
 
 std::int64_t real_halo(const Convolution& conv) { return real_form(conv) == ConvForm::pairs ? 0 : halo_of(conv); }

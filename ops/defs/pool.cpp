@@ -1,13 +1,12 @@
-#include <algorithm>
-#include <limits>
-
 #include <fmt/format.h>
 
 #include "ops/defs/backward.h"
 #include "ops/defs/common.h"
 #include "ops/defs/defs.h"
+#include "ops/defs/halo.h"
 #include "ops/defs/pool.h"
 #include "ops/defs/update.h"
+#include "ops/kernels/infer_kernels.h"
 
 namespace cleave {
 
@@ -79,41 +78,39 @@ TensorType infer_mean(const Params& params, std::span<const TensorType> inputs) 
   return output_type(DType::f32, pooled_shape(params, inputs));
 }
 
-// Writes to every output the values of its window's real cells combined, and then finish(value, number of cells).
-template <class Combine, class Finish>
-void pool_image(const PoolWindows& pool, std::int64_t channels, const float* image, float* output, float start,
-                Combine combine, Finish finish) {
-  for (std::int64_t y = 0; y < pool.y.out; ++y)
-    for (std::int64_t x = 0; x < pool.x.out; ++x, output += channels) {
-      std::fill(output, output + channels, start);
-      for (std::int64_t ky = pool.y.first(y); ky < pool.y.last(y); ++ky)
-        for (std::int64_t kx = pool.x.first(x); kx < pool.x.last(x); ++kx) {
-          const float* cell = image + ((pool.y.start(y) + ky) * pool.x.in + pool.x.start(x) + kx) * channels;
-          for (std::int64_t c = 0; c < channels; ++c) output[c] = combine(output[c], cell[c]);
-        }
-      const std::int64_t cells = (pool.y.last(y) - pool.y.first(y)) * (pool.x.last(x) - pool.x.first(x));
-      for (std::int64_t c = 0; c < channels; ++c) output[c] = finish(output[c], static_cast<float>(cells));
-    }
-}
+}  // namespace
 
-template <class Combine, class Finish>
-void pool_batch(const ForwardArgs& args, float start, Combine combine, Finish finish) {
+void pool_batch(const ForwardArgs& args, PoolRows rows) {
   const ConstTensorView& input = args.inputs.front();
   const PoolWindows pool = pool_windows(args.params, *input.shape);
-  for (std::int64_t i = 0; i < input.batch; ++i)
-    pool_image(pool, channels_of(*input.shape), input.sample(i), args.output.sample(i), start, combine, finish);
+  for (std::int64_t i = 0; i < input.batch; ++i) {
+    const Pooling of_image = {.input = input.row(i, 0),
+                              .in_row = input.row_stride(),
+                              .in_rows = pool.y.in,
+                              .in_columns = pool.x.in,
+                              .channels = channels_of(*input.shape),
+                              .size_y = pool.y.size,
+                              .size_x = pool.x.size,
+                              .stride_y = pool.y.stride,
+                              .stride_x = pool.x.stride,
+                              .above = pool.y.before,
+                              .left = pool.x.before,
+                              .output = args.output.row(i, 0),
+                              .out_row = args.output.row_stride(),
+                              .columns = pool.x.out};
+    clear_halo(args.output, i);
+    for_parts(args.parallel, pool.y.out, [&](std::int64_t from, std::int64_t to) { rows(of_image, from, to); });
+  }
 }
 
-void forward_max(const ForwardArgs& args) {
-  pool_batch(
-      args, -std::numeric_limits<float>::infinity(), [](float a, float b) { return a < b ? b : a; },
-      [](float value, float) { return value; });
-}
+namespace {
 
-void forward_mean(const ForwardArgs& args) {
-  pool_batch(
-      args, 0.0F, [](float a, float b) { return a + b; }, [](float sum, float cells) { return sum / cells; });
-}
+void forward_max(const ForwardArgs& args) { pool_batch(args, infer_kernels().pool_largest); }
+
+void forward_mean(const ForwardArgs& args) { pool_batch(args, infer_kernels().pool_mean); }
+
+// Windows are cut off at the image's edge: no halo is wanted, and any can be read.
+std::int64_t halo(const Params&, std::span<const TensorType>) { return 0; }
 
 OpPart part(const Params& params, std::span<const TensorType> inputs, PartAxis axis, Range wanted) {
   if (axis == PartAxis::channels) return part_alike(params, inputs, axis, wanted);
@@ -137,7 +134,9 @@ constinit const OpDef kMaxPool = {.name = "max_pool",
                                   .reach = reach_elementwise,
                                   .update = update_max_pool,
                                   .backward = backward_max_pool,
-                                  .part = part};
+                                  .part = part,
+                                  .halo = halo,
+                                  .writes_halo = true};
 
 // - mean_pool: {size: all}
 constinit const OpDef kMeanPool = {.name = "mean_pool",
@@ -151,6 +150,8 @@ constinit const OpDef kMeanPool = {.name = "mean_pool",
                                    .reach = reach_elementwise,
                                    .update = update_mean_pool,
                                    .backward = backward_mean_pool,
-                                   .part = part};
+                                   .part = part,
+                                   .halo = halo,
+                                   .writes_halo = true};
 
 }  // namespace cleave

@@ -57,6 +57,27 @@ struct PairConv {
   ImageOut out;         // of the band
 };
 
+// A convolution with one filter a channel: output[c] = bias[c] + Σ over ky and kx of weights[ky][kx][c]·input[c], in
+// this order, as a DirectConv's.
+struct DepthwiseConv {
+  const float* input;                     // at the first window's first cell
+  std::int64_t in_row, in_step, in_down;  // as a DirectConv's
+  std::int64_t channels, kernel;
+  const float* weights;  // [ky][kx][channel]
+  const float* bias;
+  std::int64_t columns;  // of the output
+  ImageOut out;
+};
+
+// Windows over an image of which the real cells count.
+struct Pooling {
+  const float* input;  // at the image's first pixel
+  std::int64_t in_row, in_rows, in_columns, channels;
+  std::int64_t size_y, size_x, stride_y, stride_x, above, left;
+  float* output;  // at the first pixel
+  std::int64_t out_row, columns;
+};
+
 // The most vectors of filters to a block.
 inline constexpr int kMostVectors = 4;
 
@@ -71,6 +92,11 @@ struct InferKernels {
   // Computes from a band's cells the units [from, to), one chunk of one block of one group each, in the order group,
   // block, chunk.
   void (*convolve_pairs)(const PairConv& conv, std::int64_t from, std::int64_t to);
+  // These compute the rows [from, to) of the output. The largest: a NaN is passed over. The mean: the sum in the order
+  // of rows and columns, divided.
+  void (*convolve_depthwise)(const DepthwiseConv& conv, std::int64_t from, std::int64_t to);
+  void (*pool_largest)(const Pooling& pool, std::int64_t from, std::int64_t to);
+  void (*pool_mean)(const Pooling& pool, std::int64_t from, std::int64_t to);
 };
 
 // The table of chosen_isa() (ops/kernels/isa.h).

@@ -15,6 +15,9 @@ namespace cleave::CLEAVE_ISA {
 extern const InferKernels kInferKernels;
 void transform_rows(const PairConv& conv, std::int64_t from, std::int64_t to);
 void convolve_pairs(const PairConv& conv, std::int64_t from, std::int64_t to);
+void convolve_depthwise(const DepthwiseConv& conv, std::int64_t from, std::int64_t to);
+void pool_largest(const Pooling& pool, std::int64_t from, std::int64_t to);
+void pool_mean(const Pooling& pool, std::int64_t from, std::int64_t to);
 
 namespace {
 
@@ -133,6 +136,7 @@ void convolve(const DirectConv& conv, std::int64_t from, std::int64_t to) {
 const InferKernels kInferKernels = {
 #define CLEAVE_TEXT(x) #x
 #define CLEAVE_NAME(x) CLEAVE_TEXT(x)
-    CLEAVE_NAME(CLEAVE_ISA), kLanes, kWidths, convolve, transform_rows, convolve_pairs};
+    CLEAVE_NAME(CLEAVE_ISA), kLanes,       kWidths,  convolve, transform_rows, convolve_pairs,
+    convolve_depthwise,      pool_largest, pool_mean};
 
 }  // namespace cleave::CLEAVE_ISA
