@@ -89,9 +89,9 @@ void spread(const std::uint32_t* words, std::int64_t count, std::uint8_t* codes)
 }  // namespace
 
 bool is_bit_layer(const Convolution& conv, const WeightType& type, std::span<const TensorType> inputs) {
-  constexpr std::int64_t kFewWeights = 32;  // of a group in one cell: a word of one lane
+  constexpr std::int64_t kEnough = 8;  // inputs; that it asks nothing of the filters lets a split give the same bits
   const bool small = type.is_binary() || type.grid == WeightType::Grid::ternary;
-  return small && inputs.front().dtype == DType::bit && conv.inputs * conv.filters >= kFewWeights;
+  return small && inputs.front().dtype == DType::bit && conv.inputs >= kEnough;
 }
 
 bool is_bit_layer(const Convolution& conv, const LayerWeights& weights, std::span<const TensorType> inputs) {
