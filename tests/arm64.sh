@@ -31,6 +31,7 @@ fetch_sysroot() {
   (cd "$build/debs" && apt_arm64 download "${headers[@]}" && echo "$list" | xargs -n 1 -P 4 curl -fsSLO)
   local deb
   for deb in "$build"/debs/*.deb; do dpkg -x "$deb" "$sysroot"; done
+  cp -rn "$sysroot/usr/include/aarch64-linux-gnu/." "$sysroot/usr/include/"  # where the compiler is not told to look
   rm -rf "$build/debs"
   touch "$sysroot/done"
 }
