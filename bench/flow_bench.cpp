@@ -9,8 +9,7 @@
 #include <fmt/format.h>
 
 #include "bench/bench.h"
-#include "engine/runtime/flow.h"
-#include "engine/runtime/run_node.h"
+#include "bench/trivial_op.h"
 
 namespace cleave {
 namespace {
@@ -18,24 +17,6 @@ namespace {
 constexpr std::int64_t kNodes = 100;
 constexpr std::int64_t kFrames = 2000;  // of one run
 constexpr double kGoalUs = 0.25;
-
-TensorType infer_first(const Params&, std::span<const TensorType> inputs) { return inputs.front(); }
-
-void forward_trivial(const ForwardArgs& args) {
-  float sum = 1;
-  for (const ConstTensorView& input : args.inputs) sum += input.data[0];
-  args.output.data[0] = sum;
-}
-
-constexpr OpDef kTrivial{.name = "trivial",
-                         .doc = "adds one number",
-                         .fields = {},
-                         .max_inputs = -1,
-                         .infer = infer_first,
-                         .weights = nullptr,
-                         .cost = nullptr,
-                         .pack = nullptr,
-                         .forward = forward_trivial};
 
 Graph input_graph() {
   Graph graph;
@@ -74,39 +55,20 @@ Graph resnet_like() {
   return graph;
 }
 
-// Fills `frames` frames.
-FrameSource source_of(std::int64_t frames) {
-  return [frames](std::int64_t seq, TensorView input) -> std::int64_t {
-    if (seq >= frames) return 0;
-    input.data[0] = static_cast<float>(seq);
-    return 1;
-  };
-}
-
-// What Flow::run does, without the flow.
-void plain_loop(const Graph& graph, const std::vector<PackedWeights>& packed, Frame& frame, const FrameSink& sink) {
-  const FrameSource source = source_of(kFrames);
-  for (frame.seq = 0;; ++frame.seq) {
-    frame.count = source(frame.seq, frame.whole_slot(NodeId{0}));
-    if (frame.count == 0) return;
-    run_graph(graph, packed, frame);
-    sink({frame.seq, frame.count, &frame});
-  }
-}
-
 // Measures one graph on `threads` threads; returns the worst overhead in µs per node and frame.
 double measure(const std::string& name, const Graph& graph, int threads, int rounds) {
   const Weights weights = initial_weights(graph, 1);
   const std::vector<PackedWeights> packed = pack_weights(graph, weights);
   Frame frame(graph, 1);
+  Trip trip(graph, frame.plan());
   volatile float seen = 0;
   const FrameSink sink = [&](const FrameResult& result) { seen = result.output(graph.output).data[0]; };
-  std::vector<BenchCase> cases{{"plain loop", [&] { plain_loop(graph, packed, frame, sink); }}};
+  std::vector<BenchCase> cases{{"plain loop", [&] { plain_loop(graph, packed, frame, trip, kFrames, sink); }}};
   std::vector<std::unique_ptr<Flow>> flows;
   for (const std::int64_t in_flight : {1, 8, 64}) {
     flows.push_back(std::make_unique<Flow>(graph, weights, FlowOptions{.in_flight = in_flight, .threads = threads}));
     Flow* flow = flows.back().get();
-    cases.push_back({fmt::format("{} in flight", in_flight), [&, flow] { flow->run(source_of(kFrames), sink); }});
+    cases.push_back({fmt::format("{} in flight", in_flight), [&, flow] { flow->run(trivial_source(kFrames), sink); }});
   }
   run_interleaved(cases, rounds);
   const double visits = static_cast<double>(kFrames) * static_cast<double>(graph.nodes.size());

@@ -23,7 +23,7 @@ std::string grid_svg(const Plot& plot) {
     const double x = plot.at_x(tick.at);
     text += fmt::format("<path d=\"M{0:.1f},{1:.0f} V{2:.0f}\"/>", x, kPlotTop, kPlotBottom);
     text += fmt::format("<text x=\"{:.1f}\" y=\"{:.0f}\" stroke=\"none\" text-anchor=\"middle\">{}</text>\n", x,
-                        kPlotBottom + 18, tick.text);
+                        kPlotBottom + 18, svg_text(tick.text));
   }
   for (const Tick& tick : plot.y.ticks) {
     const double y = plot.at_y(tick.at);

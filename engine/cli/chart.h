@@ -18,7 +18,8 @@ struct Series {
 struct Chart {
   std::string title = {}, x_label = {}, y_label = {};  // labels with their units
   std::vector<Series> series = {};
-  bool log_y = false;  // points not above 0 are left out then
+  bool log_y = false;                     // points not above 0 are left out then
+  std::vector<std::string> x_names = {};  // what stands at x = 0, 1, 2 …, in place of an axis of numbers
 };
 
 // Returns an SVG document of 720x440, its colours told apart also by those who do not see red and green; the same

@@ -51,6 +51,13 @@ Axis linear_axis(double low, double high, int wanted) {
   return axis;
 }
 
+Axis named_axis(const std::vector<std::string>& names) {
+  assert(!names.empty());
+  Axis axis{.low = -0.5, .high = static_cast<double>(names.size()) - 0.5, .log = false, .ticks = {}};
+  for (const std::string& name : names) axis.ticks.push_back({static_cast<double>(axis.ticks.size()), name});
+  return axis;
+}
+
 Axis log_axis(double low, double high) {
   assert(low > 0 && low <= high && std::isfinite(high));
   int first = static_cast<int>(std::floor(std::log10(low) + 1e-9));

@@ -8,6 +8,7 @@ namespace cleave {
 
 namespace {
 
+constexpr double kNamedBars = 0.8;  // of the room between two names
 constexpr double kLegendWidth = 150, kMargin = 24;
 constexpr std::size_t kMostPoints = 2000;  // of a line; one with more keeps the lowest and highest of each stretch
 
@@ -72,7 +73,8 @@ bool lay_out(const Chart& chart, Plot& plot) {
   }
   plot.right = kChartWidth - (named ? kLegendWidth + kMargin : kMargin);
   const bool empty = x.is_empty() || y.is_empty();
-  plot.x = empty ? Axis{} : linear_axis(x.low, x.high, 7);
+  plot.x = empty ? Axis{} : chart.x_names.empty() ? linear_axis(x.low, x.high, 7) : named_axis(chart.x_names);
+  if (!chart.x_names.empty()) plot.bar_share = kNamedBars;
   plot.y = empty ? Axis{} : chart.log_y ? log_axis(y.low, y.high) : linear_axis(y.low, y.high, 6);
   return !empty;
 }

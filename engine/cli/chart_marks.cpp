@@ -68,7 +68,7 @@ std::string line_svg(const Plot& plot, std::size_t number, bool dashed) {
 
 std::string bars_svg(const Plot& plot, std::size_t number, std::size_t place) {
   std::string text;
-  const double room = plot.bar_rooms[number];
+  const double room = plot.bar_share * plot.bar_rooms[number];
   const double width = room / static_cast<double>(plot.bars);
   for (const auto& [x, y] : plot.drawable[number]) {
     if (std::isnan(y)) continue;

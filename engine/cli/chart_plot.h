@@ -22,6 +22,7 @@ struct Plot {
   std::size_t bars = 0;           // series of bars; they share the room of a bar
   std::vector<Points> drawable;   // by series: without what cannot be drawn; y not a number = a gap
   std::vector<double> bar_rooms;  // by series, in units of x
+  double bar_share = 1;           // of a room that bars fill
 
   double at_x(double value) const { return kPlotLeft + x.place(value) * (right - kPlotLeft); }
   double at_y(double value) const { return kPlotBottom - y.place(value) * (kPlotBottom - kPlotTop); }

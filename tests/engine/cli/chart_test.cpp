@@ -42,6 +42,14 @@ TEST(Chart, DrawsLinesBarsAndALegendAsInTheGoldenFile) {
   EXPECT_EQ(to_svg(of_all_kinds()), std::string(golden.begin(), golden.end()));
 }
 
+TEST(Chart, NamesStandUnderTheirBars) {
+  const std::string svg = to_svg({.series = {{.points = {{0, 1}, {1, 2}}, .bars = true}}, .x_names = {"a<b", "two"}});
+  EXPECT_EQ(texts_of(named_axis({"a<b", "two"})), (std::vector<std::string>{"a<b", "two"}));
+  EXPECT_DOUBLE_EQ(named_axis({"a<b", "two"}).place(0), 0.25);
+  EXPECT_NE(svg.find(">a&lt;b</text>"), std::string::npos);
+  EXPECT_NE(svg.find(">two</text>"), std::string::npos);
+}
+
 TEST(Chart, EscapesWhatWouldBeATag) {
   const std::string svg = to_svg(of_all_kinds());
   EXPECT_NE(svg.find("Loss &amp; &lt;bars&gt;"), std::string::npos);

@@ -1,0 +1,40 @@
+# The peers bench: its peers are looked for, and left out where they are not; nothing of the program depends on them.
+file(GLOB peer_sources CONFIGURE_DEPENDS peers/*.cpp)
+list(FILTER peer_sources EXCLUDE REGEX "(ort_start|cold_start|onednn|onednn_int8|xnnpack)\\.cpp$")
+target_sources(peers_bench PRIVATE ${peer_sources})
+target_link_libraries(peers_bench PRIVATE nlohmann_json::nlohmann_json Eigen3::Eigen ${CMAKE_DL_LIBS})
+target_compile_definitions(peers_bench PRIVATE CLEAVE_BUILD_DIR="${PROJECT_BINARY_DIR}"
+  CLEAVE_BENCH_DIR="${CMAKE_CURRENT_BINARY_DIR}"
+  CLEAVE_ORT_START="$<TARGET_FILE:ort_start>" CLEAVE_COLD_START="$<TARGET_FILE:cold_start>")
+# As a user of Eigen would compile it for this machine.
+set_source_files_properties(peers/eigen.cpp PROPERTIES COMPILE_OPTIONS "-O3;-march=native;-DNDEBUG;-Wno-maybe-uninitialized")
+
+find_package(dnnl 2 QUIET)
+find_package(OpenMP QUIET)
+if(dnnl_FOUND AND OpenMP_CXX_FOUND)
+  target_sources(peers_bench PRIVATE peers/onednn.cpp peers/onednn_int8.cpp)
+  target_link_libraries(peers_bench PRIVATE DNNL::dnnl OpenMP::OpenMP_CXX)
+  target_compile_definitions(peers_bench PRIVATE CLEAVE_PEER_ONEDNN)
+else()
+  message(STATUS "peers bench: without oneDNN (libdnnl-dev, version 2)")
+endif()
+find_path(XNNPACK_INCLUDE_DIR xnnpack.h)
+find_path(PTHREADPOOL_INCLUDE_DIR pthreadpool.h)
+find_library(XNNPACK_LIBRARY XNNPACK)
+find_library(PTHREADPOOL_LIBRARY pthreadpool)
+if(XNNPACK_INCLUDE_DIR AND PTHREADPOOL_INCLUDE_DIR AND XNNPACK_LIBRARY AND PTHREADPOOL_LIBRARY)
+  target_sources(peers_bench PRIVATE peers/xnnpack.cpp)
+  target_link_libraries(peers_bench PRIVATE ${XNNPACK_LIBRARY} ${PTHREADPOOL_LIBRARY})
+  target_compile_definitions(peers_bench PRIVATE CLEAVE_PEER_XNNPACK)
+else()
+  message(STATUS "peers bench: without XNNPACK (libxnnpack-dev, libpthreadpool-dev)")
+endif()
+
+# Small processes: what a cold start takes is measured of them and by them.
+add_executable(ort_start peers/ort_start.cpp peers/ort.cpp)
+target_include_directories(ort_start PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(ort_start PRIVATE cleave_warnings ${CMAKE_DL_LIBS})
+add_executable(cold_start peers/cold_start.cpp)
+target_include_directories(cold_start PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(cold_start PRIVATE cleave_warnings fmt::fmt)
+add_dependencies(peers_bench cleave ort_start cold_start)
