@@ -38,6 +38,7 @@ void run_all(PeerBench& bench) {
   bench_overhead(bench);
   bench_chains(bench);
   bench_avx2(bench);
+  bench_two_threads(bench);
   print_goals(bench.figures);
 }
 

@@ -50,6 +50,7 @@ std::vector<PeerCase> measure(PeerBench& bench, const Shape3& shape) {
   const PeerInput input = peer_input(net, 1);
   write_peer_net(bench.folder, net, input);
   std::vector<PeerCase> cases = float_cases(bench, shape, net, engine, input);
+  cases.push_back(engine_case("cleave, int8", chain_of(shape, ChainKind::int8), input, 1));
   cases.push_back(engine_case("cleave, binary", chain_of(shape, ChainKind::binary), input, 1));
   append(cases, onednn_int8_cases(net, 1));
   if (!bench.avx2_only) append(cases, xnnpack_int8_cases(net, 1));
@@ -68,9 +69,12 @@ void store_figures(PeerBench& bench, const Shape3& shape, const std::vector<Peer
   const double work = 18.0 * static_cast<double>(shape.channels * shape.channels * shape.size * shape.size);
   const std::string float_name = fmt::format("K4.{}", shape.name), binary_name = fmt::format("K5.{}", shape.name);
   const double ours = typical(cases.front(), 1), binary = time_of(cases, "cleave, binary");
-  const double float_share = work / ours / bench.peaks.fma(bench.avx2_only);
-  const double binary_share = work / binary / (bench.avx2_only ? bench.peaks.binary_avx2 : bench.peaks.binary);
-  fmt::print("  cleave: float {:.1f} % of its peak, binary {:.1f} % of its\n", 100 * float_share, 100 * binary_share);
+  const double float_share = work / ours / bench.peaks.floats;
+  const double binary_share = work / binary / bench.peaks.binary;
+  fmt::print("  cleave: float {:.1f} % of its peak, binary {:.1f} %", 100 * float_share, 100 * binary_share);
+  if (bench.peaks.int8 > 0)
+    fmt::print(", int8 {:.1f} %", 100 * work / time_of(cases, "cleave, int8") / bench.peaks.int8);
+  fmt::print("\n");
   store(bench, float_name + ".peak", float_share);
   store(bench, float_name + ".ort", ratio_to_first(cases, "ONNX Runtime", 1));
   store(bench, binary_name + ".float", ours / binary);
@@ -81,6 +85,7 @@ void store_figures(PeerBench& bench, const Shape3& shape, const std::vector<Peer
 }  // namespace
 
 void bench_chains(PeerBench& bench) {
+  set_openmp_threads(1);
   std::vector<LarqTime> times;
   double product = 1, least = INFINITY;
   for (std::size_t i = 0; i < std::size(kShapes); ++i) {

@@ -1,27 +1,12 @@
-// What this processor can do at most, measured: loops of nothing but the instructions that a kernel lives on.
+// What this processor can do at most, measured, with the instruction sets that cleave's kernels use here.
 #pragma once
-
-#include <string>
-#include <vector>
 
 namespace cleave {
 
-struct Peak {
-  std::string name;
-  double per_s = 0;  // operations, or bytes, a second and thread
-  double scale = 1e-9;
-  const char* unit = "";
-};
-
-// Operations count two for each multiply-add, of floats, bytes or bits. 0 where the processor has no such instruction.
+// A second, on one thread. Operations count two for each multiply-add, of floats, bytes or bits; 0 = not known.
 struct Peaks {
-  double fma_avx2 = 0, fma_avx512 = 0, int8 = 0, read_bytes = 0;
-  double binary = 0;       // the best of the ways below
-  double binary_avx2 = 0;  // nibble look-up with 256 bits
-  std::vector<Peak> all;
-
-  // The multiply-adds of floats with the instruction set the kernels use.
-  double fma(bool avx2_only) const { return avx2_only || fma_avx512 == 0 ? fma_avx2 : fma_avx512; }
+  double floats = 0, int8 = 0, binary = 0;
+  double read_bytes = 0;  // from memory
 };
 
 // Takes about a second.

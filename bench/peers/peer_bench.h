@@ -36,11 +36,12 @@ double ratio_of_best(const std::vector<PeerCase>& cases, const std::string& begi
 // Stores a figure unless it is 0, which stands for "the peer was not there".
 void store(PeerBench& bench, const std::string& name, double value);
 
-void bench_resnet(PeerBench& bench);      // K1, K2
-void bench_chains(PeerBench& bench);      // K4, K5, Larq's shapes as a chart
-void bench_overhead(PeerBench& bench);    // K7, after the ResNet
-void bench_cold_start(PeerBench& bench);  // K8
-void bench_avx2(PeerBench& bench);        // K3 and K5 in a process that is limited to AVX2
+void bench_resnet(PeerBench& bench);       // K1, K2, one thread
+void bench_two_threads(PeerBench& bench);  // K2; the last, since thread pools stay awake for a while
+void bench_chains(PeerBench& bench);       // K4, K5, Larq's shapes as a chart
+void bench_overhead(PeerBench& bench);     // K7, after the ResNet
+void bench_cold_start(PeerBench& bench);   // K8
+void bench_avx2(PeerBench& bench);         // K3 and K5 in a process that is limited to AVX2
 
 // One kind of network on one of the four shapes: seconds a layer.
 struct LarqTime {
