@@ -113,6 +113,17 @@ void add_bias(Node& node, std::int64_t filters) {
   node.params.set("bias", true);
 }
 
+// Gives a layer of weights -1, 0 and 1 a scale per filter if it has none: what is multiplied in then leaves them such.
+void add_scale(Node& node, LayerWeights* layer, std::int64_t filters) {
+  WeightType& type = node.weight_type;
+  if (type.scale_per_filter || !(type.is_binary() || type.grid == WeightType::Grid::ternary)) return;
+  type.scale_per_filter = true;
+  node.weights.insert(node.weights.begin() + 1, {"scale", Role::scale, {filters}, 1});
+  if (layer == nullptr) return;
+  layer->type = type;
+  layer->arrays.insert(layer->arrays.begin() + 1, std::vector<float>(static_cast<std::size_t>(filters), 1.0F));
+}
+
 // y = (w x + b - mean)/sqrt(var + eps)·gain + shift becomes (f w) x + (b - mean) f + shift, f = gain/sqrt(var + eps).
 void scale_filters(const Node& norm, const LayerWeights& stats, const Node& node, LayerWeights& layer) {
   const auto filters = static_cast<std::size_t>(channels_of(norm.type.shape));
@@ -135,7 +146,9 @@ void fold_into(Graph& graph, Weights& weights, NodeId producer, NodeId norm) {
   const Node norm_node = graph.node(norm);
   const LayerWeights stats = weights.empty() ? LayerWeights{} : weights[index_of(norm)];
   absorb(graph, weights, producer, norm);
-  add_bias(graph.node(norm), channels_of(norm_node.type.shape));
+  const std::int64_t filters = channels_of(norm_node.type.shape);
+  add_scale(graph.node(norm), weights.empty() ? nullptr : &weights[index_of(norm)], filters);
+  add_bias(graph.node(norm), filters);
   if (!weights.empty()) scale_filters(norm_node, stats, graph.node(norm), weights[index_of(norm)]);
 }
 

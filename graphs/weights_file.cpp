@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "graphs/int8_array.h"
 #include "graphs/safetensors.h"
 #include "graphs/sparse_array.h"
 #include "ops/core/bytes.h"
@@ -180,6 +181,31 @@ std::vector<float> sparse_values(Reading& reading, const std::string& name, cons
   return all;
 }
 
+// The array `name` from bytes and a scale per filter.
+std::vector<float> int8_values(Reading& reading, const std::string& name, const std::string& note,
+                               const WeightSlot& slot, const WeightType& type) {
+  if (note != int8_note(slot.shape)) {
+    reading.add("shape", name, fmt::format(": file {}, model {}", printable(note), to_text(slot.shape)));
+    return {};
+  }
+  const SafeArray* bytes = take(reading, name);
+  const SafeArray* scales = take(reading, name + ".scales");
+  const Shape filters{slot.shape.front()};
+  if (bytes == nullptr || scales == nullptr || bytes->dtype != "I8" || scales->shape != filters) {
+    reading.add(
+        "type", name,
+        fmt::format(": '{}' needs I8 {} and {} F32 scales beside it", note, to_text(slot.shape), filters.front()));
+    return {};
+  }
+  std::vector<float> values = plain_values(reading, *bytes, slot, WeightGrid{});
+  const std::vector<float> factors = plain_values(reading, *scales, {"scales", slot.role, filters}, WeightGrid{});
+  if (values.empty() || factors.empty()) return {};  // told
+  expand_int8(factors, values);
+  const std::string wrong = wrong_value(values, levels_of(type, slot));
+  if (!wrong.empty()) reading.add("value", name, wrong);
+  return values;
+}
+
 std::vector<float> read_array(Reading& reading, const SafeArray& array, const WeightSlot& slot,
                               const WeightType& type) {
   const Grid grid = grid_of(type, slot);
@@ -237,6 +263,10 @@ Weights parse(ByteSpan file, const MappedFile* mapping, const std::string& path,
         weights[n].arrays.push_back(sparse_values(reading, name, note->second, slot, node.weight_type));
         continue;
       }
+      if (note != contents.metadata.end() && note->second.starts_with("int8 ")) {
+        weights[n].arrays.push_back(int8_values(reading, name, note->second, slot, node.weight_type));
+        continue;
+      }
       const SafeArray* array = take(reading, name);
       if (array == nullptr) missing.emplace_back(name, to_text(slot.shape));
       else weights[n].arrays.push_back(read_array(reading, *array, slot, node.weight_type));
@@ -289,6 +319,16 @@ void add_array(Pieces& pieces, const std::string& name, const WeightSlot& slot, 
   pieces.add(name + (bitmap ? ".bitmap" : ".indices"), bitmap ? "U8" : "U32", {places}, std::move(sparse->place_bytes));
 }
 
+// Stores the kernel of an int8 layer as bytes; false where its weights are not multiples of a scale per filter.
+bool add_int8(Pieces& pieces, const std::string& name, const Shape& shape, const std::vector<float>& values) {
+  std::optional<Int8Array> array = to_int8(values, shape.front());
+  if (!array) return false;
+  pieces.contents.metadata[name] = int8_note(shape);
+  pieces.add(name + ".scales", "F32", {shape.front()}, array_bytes(array->scales, false));
+  pieces.add(name, "I8", shape, std::move(array->bytes));
+  return true;
+}
+
 Pieces file_pieces(const Graph& graph, const Weights& weights, const std::map<std::string, std::string>& metadata,
                    const std::string& path) {
   Pieces pieces;
@@ -302,11 +342,12 @@ Pieces file_pieces(const Graph& graph, const Weights& weights, const std::map<st
       const std::string name = array_name(graph.nodes[n], slot);
       const std::string wrong = wrong_value(values, levels_of(graph.nodes[n].weight_type, slot));
       if (!wrong.empty()) throw RunError(fmt::format("{}: cannot write {}{}", path, name, wrong));
+      if (is_int8_array(graph.nodes[n], slot) && add_int8(pieces, name, slot.shape, values)) continue;
       add_array(pieces, name, slot, grid, values);
     }
   // Numbers of 4 bytes first: so they stay aligned, as some readers want them.
   std::stable_partition(pieces.contents.arrays.begin(), pieces.contents.arrays.end(),
-                        [](const SafeArray& array) { return array.dtype != "U8"; });
+                        [](const SafeArray& array) { return safetensors_bits(array.dtype) > 8; });
   pieces.head = safetensors_head(pieces.contents);
   return pieces;
 }

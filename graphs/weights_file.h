@@ -5,8 +5,9 @@
 // [256, 784]" with grid and shape. Kernels of floats with so many zeros that it pays (see
 // sparse_array.h) are written as two arrays, F32 "NODE.SLOT.values" [k] and U8 "NODE.SLOT.bitmap" [ceil(n / 8)] or U32
 // "NODE.SLOT.indices" [k], and the metadata then has "NODE.SLOT": "sparse bitmap [100, 784]" or "sparse indices …".
-// All others are dense. The reader takes the unpacked form as well, and F64, F16, BF16, I8, U8 and BOOL for
-// F32.
+// Kernels of layers with input_scale whose filters are multiples, -127 … 127 of them, of a scale each (`cleave
+// quantize` makes such ones) are I8 "NODE.SLOT" and F32 "NODE.SLOT.scales" [filters], with "NODE.SLOT": "int8 [100,
+// 784]". All others are dense. The reader takes the unpacked form as well, and F64, F16, BF16, I8, U8 and BOOL for F32.
 #pragma once
 
 #include <map>

@@ -30,6 +30,7 @@ std::function<ExitCode()> declare_run(CLI::App& app, const CommonOptions& common
 std::function<ExitCode()> declare_eval(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_exits(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_prune(CLI::App& app, const CommonOptions& common);
+std::function<ExitCode()> declare_quantize(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_sparsity(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_profile(CLI::App& app, const CommonOptions& common);
 std::function<ExitCode()> declare_bench(CLI::App& app, const CommonOptions& common);
@@ -110,6 +111,10 @@ constexpr CommandDef kCommands[] = {
      "cleave prune runs/20261120T153800Z-fashion-sparse --svg pruned.svg\n"
      "cleave prune a_run --level 90% --output pruned.safetensors",
      "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", "--out", declare_prune},
+    {"quantize", "Writes a network in int8, calibrated on training images, and prints accuracy before and after.",
+     "cleave quantize model.yaml --weights last.safetensors --calibrate 1000\n"
+     "cleave quantize a_run --percentile 99.9 --output small.yaml --format json",
+     "text|json|csv|md", "3 model or weights not valid, 130 stopped by Ctrl-C", "--out", declare_quantize},
     {"sparsity", "Shows which weights of a run are on and off, and what the regret bound charges for them.",
      "cleave sparsity runs/20261120T153800Z-fashion-sparse\ncleave sparsity a_run --tau 0.01 --svg weights.svg",
      "text|json|csv|md", "3 model or weights not valid", "--out|--threads", declare_sparsity},

@@ -1,5 +1,4 @@
-// What the kernels of word_conv.h share: vectors of filters, the walk over an image's tiles, and the end of a sum. For
-// the files that are compiled once per instruction set only: all of it is local to each of them.
+// What the kernels of word_conv.h share. For the files that are compiled once per instruction set: local to each.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +59,7 @@ inline __attribute__((noinline)) void add_halo(const WordConv& conv, const Tile&
     }
 }
 
-// Turns the sum of one pixel and one vector of filters into floats, and writes them.
+// The sum of one pixel and one vector of filters into floats, and writes them.
 CLEAVE_INLINE void finish(const WordConv& conv, const Tile& tile, bool inside, const Ints& counted) {
   const std::int64_t first = tile.vector * kLanes;
   if (first >= conv.filters) return;
@@ -128,8 +127,7 @@ void run_row(const WordConv& conv, Tile tile) {
   for (; tile.x < conv.x.out; ++tile.x) run_tile<Op, 1, kVectors>(conv, tile);
 }
 
-// Op: Unit, units from one vector of filters to the next, how many pixels and vectors a tile has at most and how many
-// vectors at least.
+// Op: Unit, units from one vector of filters to the next, pixels and vectors of a tile at most, vectors at least.
 template <class Op>
 void run_blocks(const WordConv& conv, std::int64_t from, std::int64_t to) {
   const std::int64_t blocks = (conv.vectors + kBlockVectors - 1) / kBlockVectors;
