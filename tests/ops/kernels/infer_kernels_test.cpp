@@ -52,8 +52,9 @@ void set_window(Rng& rng, KernelCase& c, const char* size_name, std::int64_t siz
 // Few channels, some, many; groups now and then, one filter or a few to a channel.
 void set_channels(Rng& rng, KernelCase& c, std::int64_t& channels) {
   const std::int64_t groups = rng.below(3) == 0 ? between(rng, 2, 5) : 1;
-  const std::int64_t inputs = chance(rng) ? between(rng, 1, 9) : between(rng, 1, 40);
-  const std::int64_t filters = chance(rng) ? between(rng, 1, 20) : between(rng, 1, 70);
+  const bool many = chance(rng);
+  const std::int64_t inputs = many ? between(rng, 1, 9) : between(rng, 1, 40);
+  const std::int64_t filters = many ? between(rng, 1, 70) : between(rng, 1, 9);
   const bool depthwise = rng.below(6) == 0;
   channels = depthwise ? inputs : inputs * groups;
   c.sample.params.set("groups", depthwise ? inputs : groups);
@@ -83,7 +84,7 @@ KernelCase conv_case(std::uint64_t seed) {
   set_window(rng, c, "kernel", kernel);
   if (rng.below(3) == 0) c.sample.params.set("padding", std::string("same"));
   set_channels(rng, c, channels);
-  const auto size = [&] { return between(rng, kernel, kernel + (chance(rng) ? 5 : 20)); };
+  const auto size = [&] { return between(rng, kernel, kernel + (chance(rng) ? 4 : 14)); };
   c.sample.inputs = {{DType::f32, {channels, size(), size()}}};
   set_surroundings(rng, c, seed);
   const std::int64_t taps = kernel * kernel * channels / c.sample.params.integer("groups");
