@@ -29,23 +29,22 @@ std::string summary_of(const Model& model) {
                      weight_count(model.graph));
 }
 
-// A mistake of the file where the network does not keep to its limits.
-std::vector<Diagnostic> beyond_limits(const Model& model, const std::string& file) {
-  const LimitsSpec& limits = model.reading.spec.limits;
-  if (!limits.is_given() || model.graph.nodes.empty()) return {};
-  const std::string why = why_too_large(run_memory(model.graph, limits), limits);
-  if (why.empty()) return {};
-  const DocNode* node = find_path(model.reading.doc, "limits");
-  Diagnostic found;
-  found.pos = node == nullptr ? SourcePos{file} : node->pos;
-  found.message = why;
-  return {found};
+// Throws ModelError where the network does not keep to the file's limits.
+void check_limits(const Model& model) {
+  const DocNode* limits = find_path(model.reading.doc, "limits");
+  if (limits == nullptr || model.graph.nodes.empty()) return;
+  const LimitsSpec& spec = model.reading.spec.limits;
+  const std::string why = why_too_large(run_memory(model.graph, spec), spec);
+  Diagnostics found(model.reading.sources);
+  if (!why.empty()) found.add(limits->pos, why);
+  found.throw_if_any();
 }
 
 Checked check_file(const std::string& file, bool memory, const CommonOptions& common) {
   try {
     const Model model = load_model(file, common);
-    return {file, beyond_limits(model, file), summary_of(model), memory ? memory_of(model) : std::nullopt};
+    check_limits(model);
+    return {file, {}, summary_of(model), memory ? memory_of(model) : std::nullopt};
   } catch (const ModelError& error) {
     return {file, error.diagnostics(), "", std::nullopt};
   }
