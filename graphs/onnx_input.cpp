@@ -56,7 +56,9 @@ bool channels_last(const OnnxWork& work, const std::string& name) {
   bool turned = false;
   for (const OnnxNode& node : work.source.nodes) {
     if (std::find(node.inputs.begin(), node.inputs.end(), name) == node.inputs.end()) continue;
-    if (node.op != "Transpose" || integers_of(node, "perm", {}) != std::vector<std::int64_t>{0, 3, 1, 2}) return false;
+    const OnnxAttribute* order = find_attribute(node, "perm");
+    if (node.op != "Transpose" || order == nullptr || order->integers != std::vector<std::int64_t>{0, 3, 1, 2})
+      return false;
     turned = true;
   }
   return turned;

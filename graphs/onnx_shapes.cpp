@@ -161,13 +161,14 @@ void convert_pad(OnnxWork& work, const OnnxNode& node) {
   if (has_input(node, 3)) throw OpError("names the axes that it pads, which is not taken");
   const std::vector<std::int64_t> pads =
       has_input(node, 1) ? constant_integers(work, node, 1) : integers_of(node, "pads", {});
+  constexpr std::int64_t kMostCells = 10'000;
+  if (pads.size() == 8 && *std::max_element(pads.begin(), pads.end()) > kMostCells)
+    throw OpError(fmt::format("pads by more than {} cells", kMostCells));
   if (pads.size() != 8 || pads[0] != 0 || pads[4] != 0 || *std::min_element(pads.begin(), pads.end()) < 0)
     throw OpError("pads the batch, or cuts something");
   OnnxFlow wider = flow;
-  if (pads[1] > 10'000 || pads[5] > 10'000) throw OpError("pads by more than 10000 channels");
   if (pads[1] + pads[5] > 0) wider = flow_from(work, pad_channels(work, plain_image(work, flow), pads[1], pads[5]));
   wider.pad = {pads[2], pads[3], pads[6], pads[7]};
-  if (*std::max_element(pads.begin(), pads.end()) > 10'000) throw OpError("pads by more than 10000 cells");
   wider.shape[1] += pads[2] + pads[6];
   wider.shape[2] += pads[3] + pads[7];
   if (pads[2] + pads[3] + pads[6] + pads[7] == 0) wider.pad.clear();

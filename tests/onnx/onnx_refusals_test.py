@@ -178,6 +178,19 @@ class Damaged(OnnxTest):
             size.dim_value = 2 ** 40
         self.assertIn("a batch of vectors [N, size] or images", self.refusal(self.save("net.onnx", model)))
 
+    def test_attributes_of_another_kind_or_size_are_refused(self):  # as the fuzzer found them
+        net = Net("turned", (8, 8, 3))
+        net.op("Transpose", perm=2.5)
+        net.conv("conv", 3, 4, 3)
+        model = small().model(4)
+        model.graph.CopyFrom(helper.make_graph(net.nodes, "turned", [net.input], list(model.graph.output), [
+            numpy_helper.from_array(values, name) for name, values in net.weights.items()]))
+        model.graph.output[0].name = net.at
+        self.assertIn("its attribute 'perm' is of the wrong kind", self.refusal(self.save("net.onnx", model)))
+        net = small()
+        net.op("Pad", net.at, net.integers("pads", 0, 0, 2 ** 62, 1, 0, 0, 2 ** 62, 1))
+        self.assertIn("pads by more than 10000 cells", self.refusal(self.save("net.onnx", net.model(4))))
+
     def test_other_files_are_refused(self):
         for name, data in (("text.onnx", b"hello, world, this is no model\n" * 9), ("none.onnx", b""),
                            ("bomb.onnx", b"\x3a\xc0\x84\x3d" + b"\x0a\x00" * 500_000 + b"\x00" * 64)):
