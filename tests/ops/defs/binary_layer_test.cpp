@@ -17,7 +17,6 @@ using Grid = WeightType::Grid;
 
 constexpr Grid kGrids[] = {Grid::sign, Grid::bit, Grid::ternary};
 constexpr const char* kIsas[] = {"baseline", "avx2", "avx512", "avx512_popcnt", "neon"};
-constexpr int kShapes = 2000;  // per instruction set
 
 float random_sign(Rng& rng) { return rng.below(2) == 0 ? -1.0F : 1.0F; }
 
@@ -49,7 +48,7 @@ class BinaryLayers : public testing::TestWithParam<const char*> {
 TEST_P(BinaryLayers, GiveTheExactSumsOfRandomShapes) {
   if (kernels == nullptr) GTEST_SKIP() << "not on this processor";
   Rng rng(1, kTestStream, 0);
-  for (int i = 0; i < kShapes; ++i) {
+  for (int i = 0; i < shapes_to_try(); ++i) {
     const Grid grid = kGrids[i % 3];
     const WordCase c = random_case(rng, grid);
     const std::vector<float> wanted = c.expected();

@@ -1,6 +1,7 @@
 #include "tests/ops/defs/word_cases.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -74,6 +75,11 @@ std::string WordCase::text() const {
   return fmt::format("{}x{}x{} -> {}x{}x{}, kernel {}, stride {} {}, groups {}, before {} {}",
                      conv.groups * conv.inputs, conv.y.in, conv.x.in, conv.groups * conv.filters, conv.y.out,
                      conv.x.out, conv.kernel, conv.y.stride, conv.x.stride, conv.groups, conv.y.before, conv.x.before);
+}
+
+int shapes_to_try() {
+  const char* stated = std::getenv("CLEAVE_SHAPES");
+  return stated == nullptr ? 2000 : std::atoi(stated);
 }
 
 Convolution random_convolution(Rng& rng) {

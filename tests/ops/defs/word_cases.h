@@ -26,6 +26,8 @@ struct WordCase {
   std::string text() const;
 };
 
+// Returns how many shapes a test tries per instruction set: 2000, or what CLEAVE_SHAPES says, for emulators.
+int shapes_to_try();
 // A random geometry: kernels of 1 to 11, strides, groups, odd counts, paddings; few products, so that thousands run.
 Convolution random_convolution(Rng& rng);
 WordCase random_word_case(Rng& rng, const std::function<float()>& input, const std::function<float()>& weight);
