@@ -55,7 +55,7 @@ void compute(Layer& layer, const PackedWeights& packed) {
 }
 
 // Packed as if no row paid: as it was before there were blocks.
-PackedWeights packed_whole(const Layer& layer) { return {layer.weights.arrays}; }
+PackedWeights packed_whole(const Layer& layer) { return {layer.weights.arrays, {}}; }
 
 // All rows block by block, whatever they hold.
 PackedWeights packed_in_blocks(const Layer& layer) {
