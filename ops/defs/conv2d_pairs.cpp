@@ -44,19 +44,32 @@ PairConv pair_conv(const ConvPanel& head, const PackedWeights& packed) {
   return layer;
 }
 
-// Computes the rows of one band of sample `i`, from `first` on.
-void forward_band(const ForwardArgs& args, const ConvPanel& head, PairConv band, std::int64_t first) {
+// Computes the rows from <= y < to of an image, band after band.
+void forward_rows(const ConvPanel& head, const PairConv& image, std::int64_t from, std::int64_t to) {
   const std::int64_t most = head.kernels->most_pixels[head.vectors];
-  band.top = first - head.conv.y.before;
-  band.rows = std::min(band_rows(head.conv), head.conv.y.out - first);
-  band.chunks = (band.rows * band.pairs + most - 1) / most;
-  band.out.data += first * band.out.row;
-  if (band.out.add != nullptr) band.out.add += first * band.out.add_row;
   const std::int64_t blocks = (vectors_of(head.conv, *head.kernels) + head.vectors - 1) / head.vectors;
-  for_parts(args.parallel, band.rows + kWindow - 1,
-            [&](std::int64_t from, std::int64_t to) { head.kernels->transform_rows(band, from, to); });
-  for_parts(args.parallel, band.groups * blocks * band.chunks,
-            [&](std::int64_t from, std::int64_t to) { head.kernels->convolve_pairs(band, from, to); });
+  for (std::int64_t first = from; first < to; first += band_rows(head.conv)) {
+    PairConv band = image;
+    band.top = first - head.conv.y.before;
+    band.rows = std::min(band_rows(head.conv), to - first);
+    band.chunks = (band.rows * band.pairs + most - 1) / most;
+    band.out.data += first * band.out.row;
+    if (band.out.add != nullptr) band.out.add += first * band.out.add_row;
+    head.kernels->transform_rows(band, 0, band.rows + kWindow - 1);
+    head.kernels->convolve_pairs(band, 0, band.groups * blocks * band.chunks);
+  }
+}
+
+// Computes an image: each thread a share of the rows, all but the first with cells of its own.
+void forward_image(const ConvPanel& head, const PairConv& image, const Parallel* parallel) {
+  const std::int64_t rows = head.conv.y.out;
+  const std::int64_t shares = parallel == nullptr ? 1 : std::min<std::int64_t>(parallel->threads, rows);
+  for_parts(parallel, shares, [&](std::int64_t from, std::int64_t to) {
+    std::vector<float> own(from == 0 ? 0 : static_cast<std::size_t>(pairs_scratch(head.conv)));
+    PairConv part = image;
+    if (from > 0) part.cells = own.data();
+    forward_rows(head, part, rows * from / shares, rows * to / shares);
+  });
 }
 
 }  // namespace
@@ -100,8 +113,7 @@ void forward_pairs(const ForwardArgs& given) {
     image.input = input.row(i, 0);
     image.out = image_out(args, i);
     clear_halo(args.output, i);
-    for (std::int64_t first = 0; first < head.conv.y.out; first += band_rows(head.conv))
-      forward_band(args, head, image, first);
+    forward_image(head, image, args.parallel);
   }
 }
 
