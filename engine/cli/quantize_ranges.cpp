@@ -28,6 +28,8 @@ bool can_be_int8(const Graph& graph, const Node& node) {
   if (node.op == nullptr) return false;
   const auto is_scale = [](const FieldDef& field) { return std::string_view(field.name) == kInputScaleField.name; };
   if (std::none_of(node.op->fields.begin(), node.op->fields.end(), is_scale)) return false;
+  const Shape& kernel = node.weights.front().shape;
+  if (element_count(kernel) / kernel.front() > kMostInt8Products) return false;
   const bool bits = graph.node(node.inputs.front()).type.dtype == DType::bit;
   return !bits || node.weight_type.grid == WeightType::Grid::real;
 }

@@ -18,8 +18,9 @@ inline constexpr FieldDef kInputScaleField = {
     .doc = "compute in int8 where the network runs: inputs are rounded to -127 … 127 times this (cleave quantize)",
     .min = 1e-30,
     .max = 1e30};
-// Products of a sum that 32 bits hold for certain; check_int8 throws OpError for more.
-inline constexpr std::int64_t kMostInt8Products = ((std::int64_t{1} << 31) - 1) / (kMostInt8 * kMostInt8);
+// Products of a sum that 32 bits hold for certain, inputs being up to 255 where bytes have no sign; check_int8 throws
+// OpError for more.
+inline constexpr std::int64_t kMostInt8Products = ((std::int64_t{1} << 31) - 1) / (255 * kMostInt8);
 
 // Whether the layer is to be computed so.
 inline bool is_int8_layer(const Params& params) { return params.has(kInputScaleField.name); }

@@ -63,7 +63,7 @@ std::vector<float> WordCase::expected() const {
     const auto f = static_cast<std::size_t>(i % filters);
     const std::int64_t pixel = i / filters;
     const std::int64_t sum = sum_of(*this, pixel / conv.x.out, pixel % conv.x.out, i % filters);
-    const float product = static_cast<float>(sum) * scale[f];
+    const volatile float product = static_cast<float>(sum) * scale[f];  // rounded: no fused multiply-add
     float value = product + bias[f];
     if (!add.empty()) value += add[static_cast<std::size_t>(i)];
     output.push_back(std::clamp(value, clamp.low, clamp.high));
