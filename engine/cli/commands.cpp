@@ -228,8 +228,8 @@ struct Program {
   std::function<ExitCode()> run[std::size(kCommands)];
   CLI::App* subs[std::size(kCommands)] = {};
 
-  // Options are declared for the command `word` alone, which saves half of a short command's time; for all of them where
-  // they are to be listed.
+  // Options are declared for the command `word` alone, which saves half of a short command's time; for all of them
+  // where they are to be listed.
   explicit Program(std::string_view word) {
     app.require_subcommand(1);
     app.set_help_flag("-h,--help", "print this help");
