@@ -313,6 +313,7 @@ void Acceptor::stop() {
   if (state_->thread.joinable()) state_->thread.join();
   for (Helper& helper : state_->helpers) helper.thread.join();
   state_->helpers.clear();
+  state_->waiting.clear();  // nobody will hear those: they are hung up on now, not when the acceptor goes
 }
 
 }  // namespace cleave
